@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of a container (runtime-spec, runtime.md): create, start, kill, delete, and what can be done in between.
+#pragma once
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "oci/error.hpp"
+#include "oci/spec.hpp"
+#include "oci/store.hpp"
+
+namespace oci {
+
+/// runtime.md, "State".
+enum class Status : std::uint8_t { creating, created, running, paused, stopped, unknown };
+const char* to_string(Status status) noexcept;
+
+/// What is known of a container at one moment.
+struct State {
+  std::string id;
+  Status status = Status::unknown;
+  pid_t pid = 0;  ///< of the first process, in the caller's pid namespace; 0 when stopped
+  std::string bundle;
+  std::string rootfs;   ///< absolute
+  std::string created;  ///< RFC 3339, UTC, nanoseconds
+  std::map<std::string, std::string> annotations;
+  uid_t owner = 0;      ///< of the state directory
+  std::string problem;  ///< why the status is unknown
+};
+
+enum class CgroupDriver : std::uint8_t {
+  cgroupfs,  ///< the runtime makes the cgroup itself
+  systemd,   ///< systemd makes a scope
+  disabled,  ///< the container stays in the caller's cgroup
+};
+
+/// How the container's standard streams are connected when its process wants a terminal.
+enum class Attachment : std::uint8_t {
+  foreground,  ///< the caller stays: signals are forwarded, the terminal is copied, the exit status returned
+  detached,    ///< the caller leaves; a terminal goes to `console_socket`
+};
+
+/// What a caller may ask for whenever a process enters a container.
+struct EntryOptions {
+  std::string console_socket;  ///< unix stream socket that receives the terminal's master
+  std::string pidfd_socket;    ///< unix stream socket that receives a pidfd of the process
+  std::string pid_file;        ///< absolute; written once the process stands
+  unsigned preserve_fds = 0;   ///< how many descriptors from 3 on the process keeps
+  Attachment attachment = Attachment::detached;
+};
+
+struct CreateOptions : EntryOptions {
+  std::string bundle;       ///< absolute
+  std::string config_file;  ///< absolute; empty: config.json in the bundle
+  CgroupDriver cgroup_driver = CgroupDriver::cgroupfs;
+  bool no_pivot = false;        ///< MS_MOVE and chroot instead of pivot_root (initramfs)
+  bool no_new_keyring = false;  ///< keep the caller's session keyring
+};
+
+struct RunOptions : CreateOptions {
+  bool keep = false;          ///< do not delete the container when its process has ended
+  bool no_subreaper = false;  ///< leave orphans to the caller
+};
+
+/// Changes to the container's configured process, or a process.json instead of it.
+struct ExecOptions : EntryOptions {
+  std::string process_file;               ///< absolute; everything below is then ignored
+  std::vector<std::string> args;
+  std::string cwd;                        ///< empty: the configured one
+  std::vector<std::string> env;           ///< added to the configured ones
+  bool terminal = false;
+  std::optional<User> user;               ///< uid and gid only
+  std::vector<std::uint32_t> additional_gids;
+  std::vector<std::string> capabilities;  ///< added to bounding, effective and permitted
+  std::string selinux_label;
+  std::string apparmor_profile;
+  std::optional<bool> no_new_privileges;
+  std::string cgroup;  ///< below the container's own
+  bool ignore_paused = false;
+};
+
+/// A container that a Store remembers. Holds nothing but its name: every call reads the state anew.
+/// Every member throws Error; the texts that engines match are listed in docs/errors.md.
+class Container {
+ public:
+  /// Makes everything that config.json describes, up to the point where the process waits for start().
+  /// A failure leaves nothing behind.
+  static Container create(const Store& store, const std::string& id, const CreateOptions& options);
+
+  /// @throws Error "container does not exist"
+  static Container open(const Store& store, const std::string& id);
+
+  const std::string& id() const noexcept { return id_; }
+  State state() const;
+
+  /// Lets the waiting process execute its program.
+  void start() const;
+  /// Signals the first process, or with `all` every process of the container's cgroup.
+  void kill(int signal, bool all = false) const;
+  void pause() const;
+  void resume() const;
+  /// Host pids of every process in the container's cgroup and below.
+  std::vector<pid_t> processes() const;
+  /// Runs another process in it. Returns its exit status, or 0 at once when detached.
+  int exec(const ExecOptions& options) const;
+  /// Deletes a stopped container; a created one is killed first. With `force`, any.
+  void remove(bool force = false) const;
+
+ private:
+  Container(Store store, std::string id) : store_(std::move(store)), id_(std::move(id)) {}
+  Store store_;
+  std::string id_;
+};
+
+/// create, start, stay until the process ends unless detached, delete. Returns the exit status: 0-255, 128+n for signal n.
+int run(const Store& store, const std::string& id, const RunOptions& options);
+
+/// Every container of the store, by id. A damaged entry has Status::unknown and says why.
+std::vector<State> list(const Store& store);
+
+/// Removes what is left of a container whose state cannot be read, or does nothing when there is none (`delete --force`).
+void remove_remains(const Store& store, const std::string& id);
+
+}  // namespace oci

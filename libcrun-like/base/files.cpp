@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/files.hpp"
+
+#include <sys/stat.h>
+
+#include <climits>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "base/syscalls.hpp"
+
+namespace oci {
+
+std::string read_all(FdRef file, std::string_view name, std::size_t limit) {
+  static constexpr std::size_t first_block = 16 * 1024;
+  struct stat status{};
+  const bool sized = ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
+  const auto guess = sized ? static_cast<std::size_t>(status.st_size) + 1 : first_block;
+  std::string text(std::min(guess, limit + 1), '\0');
+  std::size_t used = 0;
+  for (;;) {
+    const auto got = ::read(file.get(), text.data() + used, text.size() - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw Error::system("read " + std::string(name));
+    if (got == 0) break;
+    used += static_cast<std::size_t>(got);
+    if (used > limit) throw Error("read " + std::string(name) + ": more than " + std::to_string(limit) + " bytes", EFBIG);
+    if (used == text.size()) text.resize(std::min(text.size() * 2, limit + 1));
+  }
+  text.resize(used);
+  return text;
+}
+
+std::string read_file(FdRef dir, const std::string& path, std::size_t limit) {
+  return read_all(sys::openat(dir, path, O_RDONLY), path, limit);
+}
+
+std::optional<std::string> try_read_file(FdRef dir, const std::string& path, std::size_t limit) {
+  auto [file, code] = sys::try_openat(dir, path, O_RDONLY);
+  if (code == ENOENT || code == ENOTDIR || code == ENODEV || code == ESRCH) return std::nullopt;
+  if (code != 0) throw Error::system("open " + path + " (O_RDONLY)", code);
+  return read_all(file, path, limit);
+}
+
+int try_write_file(FdRef dir, const std::string& path, std::string_view text) noexcept {
+  auto [file, code] = sys::try_openat(dir, path, O_WRONLY);
+  if (code != 0) return code;
+  ssize_t written = 0;
+  do {
+    written = ::write(file.get(), text.data(), text.size());
+  } while (written < 0 && errno == EINTR);
+  return written < 0 ? errno : 0;
+}
+
+void write_file(FdRef dir, const std::string& path, std::string_view text) {
+  if (const int code = try_write_file(dir, path, text); code != 0)
+    throw Error::system("write \"" + std::string(text) + "\" to " + path, code);
+}
+
+void write_all(FdRef file, std::string_view text, std::string_view name) {
+  while (!text.empty()) {
+    const auto written = ::write(file.get(), text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw Error::system("write " + std::string(name));
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void replace_file(FdRef dir, const std::string& path, std::string_view text, mode_t mode) {
+  // The process id keeps two writers apart; whoever renames last wins, and neither is seen half-written.
+  const std::string temporary = path + "." + std::to_string(::getpid()) + ".new";
+  try {
+    write_all(sys::openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode), text, path);
+    if (::renameat(dir.get(), temporary.c_str(), dir.get(), path.c_str()) < 0)
+      throw Error::system("rename " + temporary + " to " + path);
+  } catch (...) {
+    ::unlinkat(dir.get(), temporary.c_str(), 0);
+    throw;
+  }
+}
+
+std::string absolute_path(const std::string& path) {
+  if (!path.empty() && path.front() == '/') return clean_path(path);
+  const std::unique_ptr<char, decltype(&std::free)> here(::get_current_dir_name(), &std::free);
+  if (!here) throw Error::system("get the working directory");
+  return clean_path(std::string(here.get()) + "/" + path);
+}
+
+std::string clean_path(std::string_view path) {
+  const bool absolute = !path.empty() && path.front() == '/';
+  std::vector<std::string_view> parts;
+  while (!path.empty()) {
+    const auto end = std::min(path.find('/'), path.size());
+    const auto part = path.substr(0, end);
+    path.remove_prefix(std::min(end + 1, path.size()));
+    if (part.empty() || part == ".") continue;
+    if (part != "..") parts.push_back(part);
+    else if (!parts.empty() && parts.back() != "..") parts.pop_back();
+    else if (!absolute) parts.push_back(part);
+  }
+  std::string result;
+  for (const auto part : parts) result.append(absolute || !result.empty() ? "/" : "").append(part);
+  return !result.empty() ? result : absolute ? "/" : ".";
+}
+
+}  // namespace oci

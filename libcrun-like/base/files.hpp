@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small files, whole: configuration, state, and the one-line files of /proc and /sys.
+#pragma once
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/handle.hpp"
+
+namespace oci {
+
+/// Reads to the end of file; pipes and /dev/fd/N work. A file of more than `limit` bytes is an Error, not a truncation.
+std::string read_all(FdRef file, std::string_view name, std::size_t limit);
+std::string read_file(FdRef dir, const std::string& path, std::size_t limit = std::size_t{1} << 20U);
+/// Nothing when there is no such file (ENOENT, ENOTDIR, and ENODEV and ESRCH, which files of cgroup and /proc give).
+std::optional<std::string> try_read_file(FdRef dir, const std::string& path, std::size_t limit = std::size_t{1} << 20U);
+
+/// Writes `text` in one write(2), as kernel files want it. The file must exist. @throws Error "write TEXT to PATH: …"
+void write_file(FdRef dir, const std::string& path, std::string_view text);
+/// The same, answering with the errno, 0 for success.
+int try_write_file(FdRef dir, const std::string& path, std::string_view text) noexcept;
+
+/// Writes all of `text`, however many write(2)s that takes.
+void write_all(FdRef file, std::string_view text, std::string_view name);
+
+/// Creates or replaces a file so that a reader sees all of it or nothing (a temporary name, then rename(2)).
+void replace_file(FdRef dir, const std::string& path, std::string_view text, mode_t mode);
+
+/// `path` below the working directory unless it is absolute; purely textual.
+std::string absolute_path(const std::string& path);
+/// Without ".", "..", and doubled slashes; purely textual, so links are not looked at.
+std::string clean_path(std::string_view path);
+
+}  // namespace oci

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages to whoever called: one write(2) per message, so that parent and child may share the sink.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/handle.hpp"
+
+namespace oci::log {
+
+enum class Level : std::uint8_t { debug, info, warning, error };
+enum class Format : std::uint8_t {
+  text,  ///< time="…" level=error msg="…"
+  json,  ///< {"level":"error","msg":"…","time":"…"}
+};
+
+/// Where messages go from now on. `file` empty: standard error.
+void configure(Level lowest, Format format, Fd file);
+
+/// Whether a debug message would be seen; for callers to whom making one is work.
+bool debugging() noexcept;
+
+void write(Level level, std::string_view message);
+inline void debug(std::string_view message) { write(Level::debug, message); }
+inline void warning(std::string_view message) { write(Level::warning, message); }
+
+/// The message a failing command ends with: in the log, and also bare on standard error when the log is a file
+/// (conmon hands the runtime's standard error on, containerd reads the log).
+void fatal(std::string_view message);
+
+}  // namespace oci::log
