@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/channel.hpp"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cstring>
+
+#include "oci/error.hpp"
+
+namespace oci {
+namespace {
+
+struct Header {
+  Word word;
+  std::uint32_t step;
+  std::int32_t code;
+};
+
+/// Enough for any message of ours; the two ends are of one build, so the number is no protocol.
+constexpr std::size_t longest_text = 32 * 1024;
+
+/// Room for one SCM_RIGHTS message with one descriptor, aligned as cmsg(3) wants it.
+union AttachedFd {
+  cmsghdr header;
+  std::array<char, CMSG_SPACE(sizeof(int))> bytes;
+};
+
+}  // namespace
+
+std::pair<Fd, Fd> make_channel() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) < 0) throw Error::system("socketpair");
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
+bool send(FdRef channel, const Message& message, FdRef attached) noexcept {
+  Header header{message.word, message.step, message.code};
+  std::array<iovec, 2> parts{
+      {{&header, sizeof header},
+       {const_cast<char*>(message.text.data()), std::min(message.text.size(), longest_text)}}};
+  msghdr out{};
+  out.msg_iov = parts.data();
+  out.msg_iovlen = parts.size();
+  AttachedFd room{};
+  if (attached.get() >= 0) {
+    out.msg_control = room.bytes.data();
+    out.msg_controllen = room.bytes.size();
+    auto* rights = CMSG_FIRSTHDR(&out);
+    *rights = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    const int fd = attached.get();
+    std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+  }
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(channel.get(), &out, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent >= 0;
+}
+
+std::optional<Message> receive(FdRef channel) {
+  Header header{};
+  Message message;
+  std::string text(longest_text, '\0');
+  std::array<iovec, 2> parts{{{&header, sizeof header}, {text.data(), text.size()}}};
+  AttachedFd room{};
+  msghdr in{};
+  in.msg_iov = parts.data();
+  in.msg_iovlen = parts.size();
+  in.msg_control = room.bytes.data();
+  in.msg_controllen = room.bytes.size();
+  ssize_t got = 0;
+  do {
+    got = ::recvmsg(channel.get(), &in, MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got == 0 || (got < 0 && errno == ECONNRESET)) return std::nullopt;
+  if (got < 0) throw Error::system("receive a message from the other process");
+  if (static_cast<std::size_t>(got) < sizeof header) throw Error("a message from the other process is cut short");
+  if (const auto* rights = CMSG_FIRSTHDR(&in); rights && rights->cmsg_type == SCM_RIGHTS) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
+    message.fd = Fd(fd);
+  }
+  message.word = header.word;
+  message.step = header.step;
+  message.code = header.code;
+  message.text.assign(text, 0, static_cast<std::size_t>(got) - sizeof header);
+  return message;
+}
+
+}  // namespace oci

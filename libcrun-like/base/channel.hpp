@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the runtime and the process it launches say to each other, over a SOCK_SEQPACKET pair: one datagram a message, with at
+// most one descriptor attached. Closing is the last message: execve does it, because both ends are close-on-exec.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/handle.hpp"
+
+namespace oci {
+
+enum class Word : std::uint8_t {
+  adopt,     ///< child: I exist, and need what only the runtime may do (id maps, a scope, network devices). Answer: go
+  hooks,     ///< child: the mounts stand, pivot_root comes next. Answer: go
+  source,    ///< child: open the source of step `step` for me. Answer: go with the mount, or failure
+  procfs,    ///< child: mount a procfs of my pid namespace for me. Answer: go with the mount, or failure
+  terminal,  ///< child: here is the terminal's master. No answer
+  listener,  ///< child: here is the seccomp listener. Answer: go
+  ready,     ///< child: all is set up; what follows needs start. No answer
+  start,     ///< child: the same, and I wait here for go
+  failure,   ///< either: `code` and `text` say why it ends
+  go,        ///< runtime: carry on
+};
+
+struct Message {
+  Word word{};
+  std::uint32_t step = 0;  ///< index of the sender's step
+  int code = 0;            ///< errno, or 0
+  std::string text;
+  Fd fd;
+};
+
+/// Both ends of a new channel.
+std::pair<Fd, Fd> make_channel();
+
+/// Sends one message. A text longer than a datagram may be is cut. False when nobody listens any more.
+bool send(FdRef channel, const Message& message, FdRef attached = FdRef(-1)) noexcept;
+
+/// The next message; nothing when the other end was closed. @throws Error
+std::optional<Message> receive(FdRef channel);
+
+}  // namespace oci

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the container's process does, decided in full before it exists: a flat list of steps, each plain values and descriptors.
+#pragma once
+#include <linux/filter.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/channel.hpp"
+#include "base/handle.hpp"
+#include "plan/mount_steps.hpp"
+
+namespace oci {
+
+// Namespaces ----------------------------------------------------------------------------------------------------------------
+
+/// A namespace to enter, by a descriptor that was opened before anything changed.
+struct OpenNamespace {
+  Fd fd;
+  int type = 0;  ///< CLONE_NEW…
+  std::string path;
+};
+
+struct JoinNamespaces {
+  std::vector<OpenNamespace> namespaces;
+};
+
+/// Every namespace in which `process` lives and which `types` names, in one setns(2).
+struct JoinProcess {
+  FdRef process;  ///< the plan's maker keeps the pidfd
+  int types = 0;  ///< CLONE_NEW… ORed
+};
+
+struct Unshare {
+  int types = 0;
+};
+
+/// "monotonic 1 0\n…" for /proc/self/timens_offsets (time_namespaces(7)): before the first process is born there.
+struct SetTimeOffsets {
+  std::string text;
+};
+
+/// In a user namespace whose maps are written: uid, gid 0, so that what is made belongs to the container's root.
+struct BecomeRoot {};
+
+/// Clones a sibling that carries on with the list, and ends: the only way into a pid or time namespace for a process
+/// that lives (setns(2), pid_namespaces(7)).
+struct Fork {};
+
+// Meetings ------------------------------------------------------------------------------------------------------------------
+
+/// Says a word to the runtime, and waits for its answer where the word has one.
+struct Meet {
+  Word word{};
+};
+
+/// Waits for a byte in the fifo that `start` writes it to.
+struct AwaitStart {
+  Fd fifo;
+};
+
+// The machine as the container sees it --------------------------------------------------------------------------------------
+
+struct RaiseLoopback {};
+
+struct SetHostname {
+  std::string name;
+};
+
+struct SetDomainname {
+  std::string name;
+};
+
+/// `file` below /proc/sys.
+struct SetSysctl {
+  std::string file;
+  std::string value;
+};
+
+/// A terminal from the container's own devpts; its master goes to the runtime, its slave becomes stdin, stdout, stderr.
+struct OpenTerminal {
+  std::string devpts = "/dev/pts";
+  std::uint16_t rows = 0;  ///< 0: leave the size alone
+  std::uint16_t columns = 0;
+  uid_t owner = 0;
+  bool bind_console = false;  ///< also seen as /dev/console
+};
+
+/// Makes the caller's pipes and files on 0, 1 and 2 the container user's, so that /dev/stdout can be opened again.
+struct OwnStandardStreams {
+  uid_t uid = 0;
+};
+
+// The process ---------------------------------------------------------------------------------------------------------------
+
+struct RunHook {
+  std::string path;
+  std::vector<std::string> args;
+  std::vector<std::string> env;
+  std::string state;  ///< on its standard input
+  int timeout_s = 0;  ///< 0: none
+  std::string kind;
+  std::size_t index = 0;
+};
+
+struct SetLimit {
+  int resource = 0;
+  rlimit limit{};
+  std::string name;
+};
+
+struct SetOomScore {
+  int adjustment = 0;
+};
+
+/// sched_setattr(2).
+struct SetScheduler {
+  std::uint32_t policy = 0;
+  std::uint64_t flags = 0;
+  std::int32_t nice = 0;
+  std::uint32_t priority = 0;
+  std::uint64_t runtime = 0, deadline = 0, period = 0;
+};
+
+/// ioprio_set(2).
+struct SetIoPriority {
+  int priority = 0;
+};
+
+/// All CPUs when `mask` is empty, which the kernel cuts down to the cgroup's cpuset.
+struct SetAffinity {
+  std::vector<std::uint64_t> mask;
+};
+
+struct SetPersonality {
+  unsigned long persona = 0;
+};
+
+struct JoinKeyring {
+  std::string name;
+};
+
+/// An LSM label for the program to come: `text` to /proc/thread-self/attr/`file`.
+struct SetLabel {
+  std::string file;
+  std::string fallback_file;  ///< of kernels without the first; may be empty
+  std::string text;
+};
+
+struct SetUser {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  bool sets_groups = true;  ///< false where the kernel forbids it (setgroups deny, user_namespaces(7))
+  mode_t umask = 0;
+};
+
+/// Bit n stands for capability n.
+struct CapabilitySets {
+  std::uint64_t bounding = 0, effective = 0, permitted = 0, inheritable = 0, ambient = 0;
+};
+
+/// The bounding set goes before the user changes, because that needs CAP_SETPCAP.
+struct DropBoundingSet {
+  std::uint64_t keep = 0;
+};
+
+struct SetCapabilities {
+  CapabilitySets sets;
+};
+
+struct NoNewPrivileges {};
+
+struct LoadSeccomp {
+  std::vector<sock_filter> filter;
+  unsigned flags = 0;
+  bool notifies = false;
+};
+
+struct ChangeDirectory {
+  std::string path;
+};
+
+/// HOME where the environment has none, from the container's /etc/passwd.
+struct FindHome {
+  uid_t uid = 0;
+};
+
+/// Finds the program while errors can still be told to whoever created the container.
+struct FindProgram {
+  std::string name;
+  std::string search_path;
+};
+
+/// Closes every descriptor above the ones the caller wants preserved, and the runtime's own with them.
+struct SealDescriptors {
+  unsigned first = 3;
+};
+
+/// A session without a terminal, or with the one that was opened.
+struct NewSession {};
+
+struct Execute {
+  std::vector<std::string> args;
+  std::vector<std::string> env;
+};
+
+using Action =
+    std::variant<JoinNamespaces, JoinProcess, Unshare, SetTimeOffsets, BecomeRoot, Fork, Meet, AwaitStart, SetPropagation,
+                 BindRoot, MountFilesystem, BindMount, MountCgroup, RemountReadonly, MakeDevice, MakeSymlink, MaskPath,
+                 ReadonlyPath, RemountRootReadonly, PivotRoot, MoveRoot, ChangeRoot, SetRootPropagation, RaiseLoopback,
+                 SetHostname, SetDomainname, SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, SetOomScore,
+                 SetScheduler, SetIoPriority, SetAffinity, SetPersonality, JoinKeyring, SetLabel, SetUser, DropBoundingSet,
+                 SetCapabilities, NoNewPrivileges, LoadSeccomp, ChangeDirectory, FindHome, FindProgram, SealDescriptors,
+                 NewSession, Execute>;
+
+struct Step {
+  Action action;
+  std::string field;  ///< where in config.json it comes from: "mounts[0]"; empty for what every container gets
+};
+
+/// The whole of it. Movable only: steps own descriptors.
+struct InitPlan {
+  int clone_flags = 0;  ///< CLONE_NEW… for the process to be born with
+  std::vector<Step> steps;
+
+  template <class T>
+  T& add(T action, std::string field = {}) {
+    return std::get<T>(steps.emplace_back(Step{Action(std::move(action)), std::move(field)}).action);
+  }
+};
+
+/// One line: "mount proc at /proc (nosuid,nodev,noexec)". Golden tests, --debug and error messages show it.
+std::string describe(const Action& action);
+
+}  // namespace oci
