@@ -7,6 +7,7 @@
 
 #include "base/channel.hpp"
 #include "base/handle.hpp"
+#include "oci/error.hpp"
 
 namespace oci::init {
 
@@ -27,6 +28,7 @@ struct Scene {
   std::string home;              ///< what FindHome found
   std::string program;           ///< what FindProgram found
   bool has_terminal = false;     ///< stdin is the container's terminal
+  bool in_directory = false;     ///< ChangeDirectory has succeeded
   std::uint32_t step = 0;        ///< the one being performed
 };
 

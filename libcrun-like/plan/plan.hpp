@@ -183,8 +183,11 @@ struct LoadSeccomp {
   bool notifies = false;
 };
 
+/// Comes twice: before the user changes, because only root may reach the directory, or make it; and after, because only the
+/// user may (an NFS home). One success is enough.
 struct ChangeDirectory {
   std::string path;
+  bool last_chance = false;
 };
 
 /// HOME where the environment has none, from the container's /etc/passwd.
@@ -198,13 +201,18 @@ struct FindProgram {
   std::string search_path;
 };
 
-/// Closes every descriptor above the ones the caller wants preserved, and the runtime's own with them.
+/// Closes every descriptor from `first` on, but for the channel to the runtime and the fifo that AwaitStart reads. Really: being
+/// close-on-exec is too late for a script whose interpreter is /proc/self/fd/N (CVE-2024-21626).
 struct SealDescriptors {
   unsigned first = 3;
+  FdRef fifo{-1};
 };
 
 /// A session without a terminal, or with the one that was opened.
 struct NewSession {};
+
+/// The host's /proc for labels, in a process that enters a container whose own it cannot use: before it enters.
+struct UseHostProc {};
 
 struct Execute {
   std::vector<std::string> args;
@@ -218,7 +226,7 @@ using Action =
                  SetHostname, SetDomainname, SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, SetOomScore,
                  SetScheduler, SetIoPriority, SetAffinity, SetPersonality, JoinKeyring, SetLabel, SetUser, DropBoundingSet,
                  SetCapabilities, NoNewPrivileges, LoadSeccomp, ChangeDirectory, FindHome, FindProgram, SealDescriptors,
-                 NewSession, Execute>;
+                 NewSession, UseHostProc, Execute>;
 
 struct Step {
   Action action;

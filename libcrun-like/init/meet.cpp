@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the container's process and the runtime wait for each other.
+#include <sys/prctl.h>
+
+#include "init/perform_process.hpp"
+
+namespace oci::init {
+namespace {
+
+/// From here on the container outlives the runtime that made it.
+void outlive_runtime() {
+  ::prctl(PR_SET_PDEATHSIG, 0);
+}
+
+}  // namespace
+
+Message ask(Scene& scene, Word word) {
+  if (!send(scene.parent, {word, scene.step, 0, {}, {}})) throw Error("the runtime has gone away");
+  auto answer = receive(scene.parent);
+  if (!answer) throw Error("the runtime has gone away");
+  if (answer->word == Word::failure) throw Error(answer->text, answer->code);
+  return std::move(*answer);
+}
+
+void perform(const Meet& meet, Scene& scene) {
+  switch (meet.word) {
+    case Word::ready:
+      outlive_runtime();
+      send(scene.parent, {Word::ready, scene.step, 0, {}, {}});
+      scene.parent.reset();
+      return;
+    case Word::start:
+      ask(scene, Word::start);
+      outlive_runtime();
+      return;
+    default:
+      ask(scene, meet.word);
+  }
+}
+
+void perform(const AwaitStart& await, Scene& /*scene*/) {
+  // Opened for reading and writing by the runtime: a reader that is its own writer never sees end of file, so a `start` that is
+  // killed half-way leaves the container as it was.
+  char byte = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(await.fifo.get(), &byte, 1);
+  } while (got < 0 && errno == EINTR);
+  if (got != 1) throw Error::system("wait for start");
+  ::close(await.fifo.get());  // the program must not hold it, nor a startContainer hook
+}
+
+}  // namespace oci::init

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Entering namespaces, and the sibling that is born into those which only a new process can enter.
+#include <sched.h>
+#include <sys/syscall.h>
+
+#include <csignal>
+#include <vector>
+
+#include "base/files.hpp"
+#include "base/syscalls.hpp"
+#include "init/perform_process.hpp"
+
+namespace oci::init {
+namespace {
+
+[[noreturn]] void fail_to_join(const OpenNamespace& entry, int code) {
+  throw Error::system("setns " + entry.path, code);
+}
+
+}  // namespace
+
+void perform(const JoinNamespaces& join, Scene& /*scene*/) {
+  // The user namespace may take away what entering the others needs, or give it (setns(2): CAP_SYS_ADMIN in the owner of each).
+  // So: all that work before it, then the user namespace, then the rest.
+  std::vector<const OpenNamespace*> later;
+  const OpenNamespace* user = nullptr;
+  for (const auto& entry : join.namespaces) {
+    if (entry.type == CLONE_NEWUSER) user = &entry;
+    else if (::setns(entry.fd.get(), entry.type) < 0) {
+      if (errno != EPERM) fail_to_join(entry, errno);
+      later.push_back(&entry);
+    }
+  }
+  if (user && ::setns(user->fd.get(), CLONE_NEWUSER) < 0) fail_to_join(*user, errno);
+  for (const auto* entry : later)
+    if (::setns(entry->fd.get(), entry->type) < 0) fail_to_join(*entry, errno);
+}
+
+void perform(const JoinProcess& join, Scene& scene) {
+  if (::setns(join.process.get(), join.types) < 0) throw Error::system("setns to the container's first process");
+  scene.proc.reset();  // the host's: nothing of it is needed in here
+  scene.root = sys::openat(working_directory, "/", O_PATH | O_DIRECTORY);
+}
+
+void perform(const Unshare& unshare, Scene& /*scene*/) {
+  if (::unshare(unshare.types) < 0) throw Error::system("unshare namespaces");
+}
+
+void perform(const SetTimeOffsets& offsets, Scene& /*scene*/) {
+  // Still the host's /proc: nothing of the container has been entered.
+  write_file(working_directory, "/proc/self/timens_offsets", offsets.text);
+}
+
+void perform(const BecomeRoot& /*root*/, Scene& /*scene*/) {
+  // setgroups(2) is forbidden where an unprivileged user wrote the maps; the groups then stay, as user_namespaces(7) wants it.
+  if (::syscall(SYS_setgroups, 0, nullptr) < 0 && errno != EPERM) throw Error::system("drop the supplementary groups");
+  if (::syscall(SYS_setresgid, 0, 0, 0) < 0) throw Error::system("setresgid 0 in the user namespace");
+  if (::syscall(SYS_setresuid, 0, 0, 0) < 0) throw Error::system("setresuid 0 in the user namespace");
+}
+
+void perform(const Fork& /*fork*/, Scene& scene) {
+  // clone(2), not clone3(2): a seccomp filter may be in force already, and filters that cannot look into clone3's memory
+  // answer ENOSYS to it. CLONE_PARENT makes the runtime its parent; the kernel stores the pid where the runtime can see it, in
+  // the numbers of the pid namespace that this process still lives in.
+  static_assert(sizeof(scene.progress->pid) == sizeof(pid_t));
+  const auto pid = ::syscall(SYS_clone, static_cast<unsigned long>(CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD), nullptr,
+                             &scene.progress->pid, nullptr, nullptr);
+  if (pid < 0) throw Error::system("clone the container's process");
+  if (pid > 0) ::_exit(0);
+}
+
+}  // namespace oci::init

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The last steps: where the program is, where it starts, what it inherits, and the execve.
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <vector>
+
+#include "base/files.hpp"
+#include "base/syscalls.hpp"
+#include "init/perform_process.hpp"
+
+namespace oci::init {
+namespace {
+
+/// Engines match these texts as Go spells them: the errno's text with a small first letter (docs/errors.md).
+std::string reason(int code) {
+  std::string text = ::strerrordesc_np(code) ? ::strerrordesc_np(code) : "unknown error";
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] - 'A' + 'a');
+  return text;
+}
+
+/// Whether execve would be allowed to run `path`: 0, or the errno. Judged with the effective ids and capabilities, because
+/// CAP_DAC_OVERRIDE may be all that allows it.
+int executable(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) < 0) return errno;
+  if (S_ISDIR(status.st_mode)) return EISDIR;
+  if (::syscall(SYS_faccessat2, AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0) return 0;
+  static constexpr mode_t anybody = S_IXUSR | S_IXGRP | S_IXOTH;
+  // A seccomp filter that is in force already may not know faccessat2; then execve will judge.
+  if ((errno == ENOSYS || errno == EPERM) && (status.st_mode & anybody) != 0) return 0;
+  return EACCES;
+}
+
+std::string search(const std::string& name, std::string_view search_path) {
+  bool denied = false;
+  while (!search_path.empty()) {
+    const auto end = std::min(search_path.find(':'), search_path.size());
+    const std::string directory(search_path.substr(0, end));
+    search_path.remove_prefix(std::min(end + 1, search_path.size()));
+    if (directory.empty()) continue;
+    std::string candidate = directory + "/" + name;
+    const int code = executable(candidate);
+    if (code == 0) return candidate;
+    denied = denied || code == EACCES;
+  }
+  const std::string why = denied ? ": permission denied" : ": executable file not found in $PATH";
+  throw Error("exec: \"" + name + "\"" + why, denied ? EACCES : ENOENT);
+}
+
+std::string home_in(std::string_view passwd, uid_t uid) {
+  // passwd(5): name:password:uid:gid:gecos:directory:shell
+  static constexpr std::size_t uid_column = 2;
+  static constexpr std::size_t home_column = 5;
+  const auto wanted = std::to_string(uid);
+  while (!passwd.empty()) {
+    const auto end = std::min(passwd.find('\n'), passwd.size());
+    auto line = passwd.substr(0, end);
+    passwd.remove_prefix(std::min(end + 1, passwd.size()));
+    std::array<std::string_view, home_column + 1> columns{};
+    for (auto& column : columns) {
+      const auto colon = std::min(line.find(':'), line.size());
+      column = line.substr(0, colon);
+      line.remove_prefix(std::min(colon + 1, line.size()));
+    }
+    if (columns[uid_column] == wanted && !columns[home_column].empty()) return std::string(columns[home_column]);
+  }
+  return "/";
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> result;
+  result.reserve(strings.size() + 2);
+  for (const auto& text : strings) result.push_back(const_cast<char*>(text.c_str()));
+  return result;
+}
+
+void close_between(unsigned first, unsigned last) {
+  if (first > last) return;
+  if (::syscall(SYS_close_range, first, last, 0) < 0) throw Error::system("close_range");
+}
+
+}  // namespace
+
+void perform(const FindHome& home, Scene& scene) {
+  static constexpr std::size_t largest_passwd = std::size_t{4} << 20U;
+  scene.home = "/";
+  // The image's file: it may be a FIFO that nobody writes to, a device, or a magic link out of the container.
+  auto [file, code] = sys::try_openat2(working_directory, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, RESOLVE_NO_MAGICLINKS);
+  if (code != 0 || !S_ISREG(sys::fstat(file).st_mode)) return;
+  scene.home = home_in(read_all(file, "/etc/passwd", largest_passwd), home.uid);
+}
+
+void perform(const ChangeDirectory& change, Scene& scene) {
+  if (scene.in_directory) return;
+  if (::chdir(change.path.c_str()) < 0) {
+    const int code = errno;
+    if (code == EACCES && !change.last_chance) return;
+    throw Error::system("chdir to cwd (\"" + change.path + "\")", code);
+  }
+  // A working directory outside of the root reads as "(unreachable)…" (getcwd(2), CVE-2024-21626).
+  std::array<char, 4096> here{};
+  if (::syscall(SYS_getcwd, here.data(), here.size()) < 0 || here[0] != '/')
+    throw Error("the working directory \"" + change.path + "\" is outside of the container", EPERM);
+  scene.in_directory = true;
+}
+
+void perform(const FindProgram& find, Scene& scene) {
+  if (find.name.find('/') == find.name.npos) {
+    scene.program = search(find.name, find.search_path);
+    return;
+  }
+  const int code = executable(find.name);
+  if (code == EISDIR || code == EACCES) throw Error("exec: \"" + find.name + "\": " + reason(code), code);
+  if (code != 0) throw Error("exec: \"" + find.name + "\": stat " + find.name + ": " + reason(code), code);
+  scene.program = find.name;
+}
+
+void perform(const SealDescriptors& seal, Scene& scene) {
+  scene.root.reset();
+  scene.proc.reset();
+  scene.null_device.reset();
+  scene.empty_directory.reset();
+  std::array<unsigned, 2> kept{~0U, ~0U};
+  if (scene.parent) kept[0] = static_cast<unsigned>(scene.parent.get());
+  if (seal.fifo.get() >= 0) kept[1] = static_cast<unsigned>(seal.fifo.get());
+  std::sort(kept.begin(), kept.end());
+  unsigned next = seal.first;
+  for (const unsigned fd : kept) {
+    if (fd == ~0U || fd < next) continue;
+    close_between(next, fd - 1);
+    next = fd + 1;
+  }
+  close_between(next, ~0U);
+}
+
+void perform(const Execute& execute, Scene& scene) {
+  auto env = pointers(execute.env);
+  const std::string home = "HOME=" + scene.home;
+  if (!scene.home.empty()) env.push_back(const_cast<char*>(home.c_str()));
+  env.push_back(nullptr);
+  auto args = pointers(execute.args);
+  args.push_back(nullptr);
+  ::execve(scene.program.c_str(), args.data(), env.data());
+  const int code = errno;
+  throw Error("exec " + scene.program + ": " + reason(code), code);
+}
+
+}  // namespace oci::init

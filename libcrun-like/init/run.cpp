@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "init/run.hpp"
+
+#include <sys/prctl.h>
+
+#include <csignal>
+#include <exception>
+
+#include "base/files.hpp"
+#include "init/perform_mounts.hpp"
+#include "init/perform_network.hpp"
+#include "init/perform_process.hpp"
+#include "init/perform_terminal.hpp"
+
+namespace oci::init {
+namespace {
+
+/// runc's exit status for an init that could not become the program.
+constexpr int failed = 255;
+
+/// What the caller left ignored or blocked would be inherited by the program (execve(2)); CLONE_CLEAR_SIGHAND does not reset
+/// ignored signals.
+void reset_signals() {
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+/// Tells the runtime, or, when it has left because the container was created long ago, whoever reads the container's stderr.
+void report(Scene& scene, const char* text, int code) noexcept {
+  if (scene.parent && send(scene.parent, {Word::failure, scene.step, code, text, {}})) return;
+  const std::string line = std::string(text) + "\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+void perform_all(const InitPlan& plan, Scene& scene) {
+  for (scene.step = 0; scene.step < plan.steps.size(); ++scene.step) {
+    scene.progress->step.store(scene.step, std::memory_order_relaxed);
+    std::visit([&](const auto& action) { perform(action, scene); }, plan.steps[scene.step].action);
+  }
+}
+
+}  // namespace
+
+void run(const InitPlan& plan, Fd parent, Progress& progress) noexcept {
+  Scene scene;
+  scene.parent = std::move(parent);
+  scene.progress = &progress;
+  try {
+    // A runtime that is killed takes a half-made container with it; Meet and setresuid(2) end this bond.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    reset_signals();
+    perform_all(plan, scene);
+  } catch (const Error& error) {
+    report(scene, error.what(), error.code());
+  } catch (const std::exception& error) {
+    report(scene, error.what(), 0);
+  }
+  ::_exit(failed);
+}
+
+}  // namespace oci::init
