@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/process.hpp"
+
+#include <sys/personality.h>
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "oci/error.hpp"
+#include "spec/names.hpp"
+
+namespace oci {
+namespace {
+
+/// Engines expect 0022 where config.json says nothing, although config.md would leave the caller's.
+constexpr mode_t default_umask = 0022;
+constexpr std::string_view default_search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr unsigned first_preserved = 3;
+
+std::string_view value_of(const std::vector<std::string>& env, std::string_view name) {
+  for (const auto& entry : env)
+    if (entry.size() > name.size() && entry[name.size()] == '=' && entry.starts_with(name))
+      return std::string_view(entry).substr(name.size() + 1);
+  return {};
+}
+
+std::uint64_t bits(const std::vector<std::string>& names, std::vector<std::string>& unknown) {
+  std::uint64_t set = 0;
+  for (const auto& name : names) {
+    if (const auto capability = find_capability(name)) set |= std::uint64_t{1} << *capability;
+    else if (std::find(unknown.begin(), unknown.end(), name) == unknown.end()) unknown.push_back(name);
+  }
+  return set;
+}
+
+std::string join(std::vector<std::string> words) {
+  std::sort(words.begin(), words.end());
+  std::string text;
+  for (const auto& word : words) text.append(text.empty() ? "" : " ").append(word);
+  return text;
+}
+
+std::vector<std::string> names_of(std::uint64_t set) {
+  std::vector<std::string> names;
+  for (unsigned capability = 0; set >> capability != 0; ++capability)
+    if ((set >> capability & 1U) != 0) names.push_back(capability_name(capability));
+  return names;
+}
+
+void add_limits(InitPlan& plan, const Process& process) {
+  for (std::size_t i = 0; i < process.rlimits.size(); ++i) {
+    const auto& rlimit = process.rlimits[i];
+    plan.add(SetLimit{*find_rlimit(rlimit.type), {rlimit.soft, rlimit.hard}, rlimit.type},
+             "process.rlimits[" + std::to_string(i) + "]");
+  }
+}
+
+void add_scheduling(InitPlan& plan, const ProcessPlan& request) {
+  const auto& process = request.process;
+  // The caller's affinity (an engine's, a probe's) is not the container's: its cpuset alone says where it runs.
+  plan.add(SetAffinity{}, {});
+  if (const auto& wanted = process.scheduler) {
+    std::uint64_t flags = 0;
+    for (const auto& flag : wanted->flags) flags |= static_cast<std::uint64_t>(*find_scheduler_flag(flag));
+    plan.add(SetScheduler{static_cast<std::uint32_t>(*find_scheduler_policy(wanted->policy)), flags, wanted->nice,
+                          static_cast<std::uint32_t>(wanted->priority), wanted->runtime, wanted->deadline, wanted->period},
+             "process.scheduler");
+  }
+  if (const auto& wanted = process.io_priority) {
+    static constexpr int class_shift = 13;  // ioprio_set(2): IOPRIO_PRIO_VALUE
+    plan.add(SetIoPriority{*find_io_class(wanted->io_class) << class_shift | wanted->priority}, "process.ioPriority");
+  }
+  if (request.linux.personality)
+    plan.add(SetPersonality{request.linux.personality->domain == "LINUX32" ? PER_LINUX32 : PER_LINUX}, "linux.personality");
+}
+
+void add_labels(InitPlan& plan, const Process& process) {
+  if (!process.apparmor_profile.empty()) {
+    if (!has_apparmor()) throw Error("process.apparmorProfile: AppArmor is not enabled on this host");
+    plan.add(SetLabel{"apparmor/exec", "exec", "exec " + process.apparmor_profile}, "process.apparmorProfile");
+  }
+  if (!process.selinux_label.empty()) {
+    if (!has_selinux()) throw Error("selinux label is specified in config, but selinux is disabled or not supported");
+    plan.add(SetLabel{"exec", "", process.selinux_label}, "process.selinuxLabel");
+  }
+}
+
+}  // namespace
+
+CapabilitySets capability_sets(const std::optional<Capabilities>& capabilities, const Host& host, bool in_user_namespace) {
+  CapabilitySets sets;
+  if (!capabilities) return sets;  // none at all; runc would leave all
+  std::vector<std::string> unknown;
+  sets.bounding = bits(capabilities->bounding, unknown);
+  sets.effective = bits(capabilities->effective, unknown);
+  sets.permitted = bits(capabilities->permitted, unknown);
+  sets.inheritable = bits(capabilities->inheritable, unknown);
+  sets.ambient = bits(capabilities->ambient, unknown);
+  // In a user namespace of its own the process is born with all of them; elsewhere it cannot get more than the runtime has.
+  const auto available = in_user_namespace ? ~std::uint64_t{0} : host.capabilities;
+  for (const auto& name : names_of((sets.permitted | sets.effective) & ~available)) unknown.push_back(name);
+  if (!unknown.empty()) log::warning("ignoring unknown or unavailable capabilities: [" + join(unknown) + "]");
+  sets.permitted &= available;
+  sets.inheritable &= available;
+  sets.effective &= sets.permitted;  // capset(2) refuses more
+  // capabilities(7): ambient ones must be permitted and inheritable.
+  const auto raisable = sets.permitted & sets.inheritable;
+  for (const auto& name : names_of(sets.ambient & ~raisable))
+    log::warning("can't raise ambient capability " + name + ": operation not permitted");
+  sets.ambient &= raisable;
+  return sets;
+}
+
+std::vector<std::string> environment(const ProcessPlan& request) {
+  std::vector<std::string> all = request.process.env;
+  all.insert(all.end(), request.extra_env.begin(), request.extra_env.end());
+  std::vector<std::string> result;
+  for (auto entry = all.rbegin(); entry != all.rend(); ++entry) {
+    const auto name = std::string_view(*entry).substr(0, entry->find('='));
+    if (value_of(result, name).data() == nullptr) result.push_back(std::move(*entry));
+  }
+  std::reverse(result.begin(), result.end());
+  std::erase(result, "HOME=");
+  return result;
+}
+
+void add_first(InitPlan& plan, const ProcessPlan& request) {
+  if (request.process.oom_score_adj)
+    plan.add(SetOomScore{*request.process.oom_score_adj}, "process.oomScoreAdj");
+}
+
+void add_identity(InitPlan& plan, const ProcessPlan& request) {
+  const auto& process = request.process;
+  const auto sets = capability_sets(process.capabilities, request.host, request.in_user_namespace);
+  if (!request.keyring.empty()) plan.add(JoinKeyring{request.keyring});
+  add_labels(plan, process);
+  add_scheduling(plan, request);
+  add_limits(plan, process);
+  if (value_of(environment(request), "HOME").empty()) plan.add(FindHome{process.user.uid}, "process.env");
+  plan.add(ChangeDirectory{process.cwd}, "process.cwd");
+  plan.add(SealDescriptors{first_preserved + request.preserve_fds, request.start_fifo});
+  // seccomp(2): without no_new_privs loading needs CAP_SYS_ADMIN, so it comes before that is gone.
+  if (request.seccomp && !process.no_new_privileges) plan.add(LoadSeccomp(*request.seccomp), "linux.seccomp");
+  plan.add(DropBoundingSet{sets.bounding}, "process.capabilities.bounding");
+  const auto& groups = process.user.additional_gids;
+  plan.add(SetUser{process.user.uid, process.user.gid, {groups.begin(), groups.end()}, request.host.euid == 0 || !groups.empty(),
+                   process.user.umask.value_or(default_umask)},
+           "process.user");
+  plan.add(SetCapabilities{sets}, "process.capabilities");
+  if (process.no_new_privileges) plan.add(NoNewPrivileges{}, "process.noNewPrivileges");
+  plan.add(ChangeDirectory{process.cwd, true}, "process.cwd");
+  const auto search_path = value_of(environment(request), "PATH");
+  plan.add(FindProgram{process.args.front(), std::string(search_path.empty() ? default_search_path : search_path)}, "process.args");
+}
+
+void add_late_filter(InitPlan& plan, ProcessPlan& request) {
+  if (request.seccomp && request.process.no_new_privileges) plan.add(std::move(*request.seccomp), "linux.seccomp");
+}
+
+void add_program(InitPlan& plan, const ProcessPlan& request) {
+  plan.add(Execute{request.process.args, environment(request)}, "process.args");
+}
+
+}  // namespace oci

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "spec/check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <set>
+
+#include "oci/error.hpp"
+#include "spec/names.hpp"
+
+namespace oci {
+namespace {
+
+/// Runs `body` for each element, errors growing "[i]".
+template <class List, class Body>
+void each(const List& list, Body&& body) {
+  std::size_t index = 0;
+  for (const auto& element : list) {
+    at_path([&] { return "[" + std::to_string(index) + "]"; }, [&] { body(element); });
+    ++index;
+  }
+}
+
+template <class Body>
+void member(std::string_view name, Body&& body) {
+  at_path([&] { return std::string(name); }, std::forward<Body>(body));
+}
+
+[[noreturn]] void reject(std::string message) {
+  throw Error(std::move(message));
+}
+
+void check_absolute(const std::string& path, std::string_view name) {
+  if (path.empty() || path.front() != '/') reject(std::string(name) + ": \"" + path + "\" is not an absolute path");
+}
+
+/// "1.3.0", "1.0.2-dev": https://semver.org. A newer minor version is welcome: unknown members are skipped.
+void check_version(const std::string& version) {
+  if (version.empty()) reject("missing or empty; expected a version such as \"1.3.0\"");
+  std::array<unsigned, 3> numbers{};
+  const char* at = version.data();
+  const char* const end = version.data() + version.size();
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const auto [stopped, code] = std::from_chars(at, end, numbers[i]);
+    const bool last = i + 1 == numbers.size();
+    const bool separated = last ? stopped == end || *stopped == '-' || *stopped == '+' : stopped != end && *stopped == '.';
+    if (code != std::errc{} || !separated) reject("\"" + version + "\" is not a version such as \"1.3.0\"");
+    at = stopped + 1;
+  }
+  if (numbers[0] != 1) reject("\"" + version + "\" is not supported; this runtime knows 1.0.0 to 1.3.0");
+}
+
+void check_environment(const std::vector<std::string>& env) {
+  each(env, [](const std::string& entry) {
+    const auto equals = entry.find('=');
+    if (equals == entry.npos) reject("\"" + entry + "\" has no \"=\"");
+    if (equals == 0) reject("\"" + entry + "\" has no name before \"=\"");
+  });
+}
+
+void check_rlimits(const std::vector<Rlimit>& rlimits) {
+  std::set<std::string_view> seen;
+  each(rlimits, [&](const Rlimit& rlimit) {
+    if (!find_rlimit(rlimit.type)) reject("type: unknown rlimit \"" + rlimit.type + "\"");
+    // config.md: "If rlimits contains duplicated entries with same type, the runtime MUST generate an error."
+    if (!seen.insert(rlimit.type).second) reject("type: " + rlimit.type + " is given twice");
+    if (rlimit.soft > rlimit.hard) reject("soft: " + std::to_string(rlimit.soft) + " is above hard");
+  });
+}
+
+void check_scheduler(const Scheduler& scheduler) {
+  const auto policy = find_scheduler_policy(scheduler.policy);
+  if (!policy) reject("policy: unknown scheduling policy \"" + scheduler.policy + "\"");
+  const bool fair = scheduler.policy == "SCHED_OTHER" || scheduler.policy == "SCHED_BATCH";
+  const bool real_time = scheduler.policy == "SCHED_FIFO" || scheduler.policy == "SCHED_RR";
+  static constexpr int least_nice = -20;
+  static constexpr int most_nice = 19;
+  if (fair && (scheduler.nice < least_nice || scheduler.nice > most_nice)) reject("nice: not in -20..19");
+  if (scheduler.priority != 0 && !real_time) reject("priority: only SCHED_FIFO and SCHED_RR have one");
+  if (scheduler.policy != "SCHED_DEADLINE" && (scheduler.runtime | scheduler.deadline | scheduler.period) != 0)
+    reject("runtime, deadline, period: only SCHED_DEADLINE has them");
+  member("flags", [&] {
+    each(scheduler.flags, [](const std::string& flag) {
+      if (!find_scheduler_flag(flag)) reject("unknown flag \"" + flag + "\"");
+    });
+  });
+}
+
+void check_io_priority(const IoPriority& priority) {
+  static constexpr int levels = 8;
+  if (!find_io_class(priority.io_class)) reject("class: unknown I/O class \"" + priority.io_class + "\"");
+  if (priority.priority < 0 || priority.priority >= levels) reject("priority: not in 0..7");
+}
+
+void check_user(const User& user) {
+  static constexpr std::uint32_t no_id = 0xFFFFFFFF;  // setresuid(2): -1 leaves an id unchanged
+  if (user.uid == no_id) reject("uid: 4294967295 is not a user id");
+  if (user.gid == no_id) reject("gid: 4294967295 is not a group id");
+  static constexpr std::uint32_t permission_bits = 0777;
+  if (user.umask && (*user.umask & ~permission_bits) != 0) reject("umask: not in 0..511 (octal 0777)");
+}
+
+void check_hooks(const Hooks& hooks) {
+  const auto list = [](std::string_view name, const std::vector<Hook>& entries) {
+    member(name, [&] {
+      each(entries, [](const Hook& hook) {
+        check_absolute(hook.path, "path");
+        if (hook.timeout && *hook.timeout <= 0) reject("timeout: " + std::to_string(*hook.timeout) + " is not above 0");
+        if (hook.env) member("env", [&] { check_environment(*hook.env); });
+      });
+    });
+  };
+  list("prestart", hooks.prestart);
+  list("createRuntime", hooks.create_runtime);
+  list("createContainer", hooks.create_container);
+  list("startContainer", hooks.start_container);
+  list("poststart", hooks.poststart);
+  list("poststop", hooks.poststop);
+}
+
+void check_mappings(const Linux& linux) {
+  const auto* user = linux.find(NamespaceType::user);
+  const bool mapped = !linux.uid_mappings.empty() || !linux.gid_mappings.empty();
+  if (mapped && !user) reject("uidMappings, gidMappings: there is no user namespace in namespaces to map ids in");
+  if (user && user->path.empty() && linux.uid_mappings.empty()) reject("uidMappings: missing, and the new user namespace needs them");
+  if (user && user->path.empty() && linux.gid_mappings.empty()) reject("gidMappings: missing, and the new user namespace needs them");
+  // user_namespaces(7): uid_map takes at most 340 lines.
+  static constexpr std::size_t most_mappings = 340;
+  const auto extent = [](const std::vector<IdMapping>& mappings) {
+    if (mappings.size() > most_mappings) reject("more than 340 mappings, the most that the kernel takes");
+    each(mappings, [](const IdMapping& mapping) {
+      if (mapping.size == 0) reject("size: 0 ids");
+    });
+  };
+  member("uidMappings", [&] { extent(linux.uid_mappings); });
+  member("gidMappings", [&] { extent(linux.gid_mappings); });
+}
+
+void check_namespaces(const Linux& linux) {
+  std::set<NamespaceType> seen;
+  each(linux.namespaces, [&](const Namespace& entry) {
+    if (!seen.insert(entry.type).second) reject("type: " + std::string(name_of(entry.type).name) + " is given twice");
+    if (!entry.path.empty()) check_absolute(entry.path, "path");
+  });
+}
+
+void check_time_offsets(const Linux& linux) {
+  if (linux.time_offsets.empty()) return;
+  const auto* time = linux.find(NamespaceType::time);
+  if (!time) reject("there is no time namespace in namespaces to offset");
+  if (!time->path.empty()) reject("the time namespace is joined, its offsets are fixed");
+  for (const auto& [clock, offset] : linux.time_offsets) {
+    if (clock != "monotonic" && clock != "boottime") reject("unknown clock \"" + clock + "\"; expected monotonic or boottime");
+    static constexpr std::uint32_t second = 1'000'000'000;
+    if (offset.nanosecs >= second) reject(clock + ".nanosecs: a second or more");
+  }
+}
+
+/// Only settings that a namespace of the container's own keeps apart from the host's.
+void check_sysctl(const Linux& linux, const std::string& name) {
+  static constexpr std::array<std::string_view, 8> of_ipc{"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
+                                                          "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
+                                                          "kernel.shm_rmid_forced"};
+  std::string dotted = name;
+  std::replace(dotted.begin(), dotted.end(), '/', '.');
+  if (name.empty() || name.front() == '/' || name.find("..") != name.npos) reject("not the name of a setting");
+  const auto needs = [&](NamespaceType type) {
+    if (!linux.find(type)) reject("needs a " + std::string(name_of(type).name) + " namespace of the container's own");
+  };
+  if (std::find(of_ipc.begin(), of_ipc.end(), dotted) != of_ipc.end() || dotted.starts_with("fs.mqueue."))
+    return needs(NamespaceType::ipc);
+  if (dotted.starts_with("net.")) return needs(NamespaceType::network);
+  if (dotted.starts_with("user.")) return needs(NamespaceType::user);
+  if (dotted == "kernel.domainname") return needs(NamespaceType::uts);
+  if (dotted == "kernel.hostname") reject("set by the field hostname");
+  reject("not kept apart by any namespace, so it would change the host");
+}
+
+void check_devices(const std::vector<Device>& devices) {
+  each(devices, [](const Device& device) {
+    if (device.type != "c" && device.type != "b" && device.type != "u" && device.type != "p")
+      reject("type: \"" + device.type + "\" is none of c, b, u, p");
+    check_absolute(device.path, "path");
+    static constexpr std::int64_t largest_number = 0xFFFFFFFF;
+    if (device.type != "p" && (device.major < 0 || device.minor < 0 || device.major > largest_number || device.minor > largest_number))
+      reject("major, minor: not a device number");
+  });
+}
+
+/// What config.json may say and this runtime does not do yet; docs/config.md lists them too.
+void refuse_unimplemented(const Linux& linux) {
+  const auto refuse = [](std::string_view field) { reject(std::string(field) + ": not implemented by this runtime yet"); };
+  if (linux.intel_rdt) refuse("intelRdt");
+  if (linux.memory_policy) refuse("memoryPolicy");
+  if (!linux.net_devices.empty()) refuse("netDevices");
+}
+
+void check_linux(const Linux& linux) {
+  member("namespaces", [&] { check_namespaces(linux); });
+  check_mappings(linux);
+  member("timeOffsets", [&] { check_time_offsets(linux); });
+  member("sysctl", [&] {
+    for (const auto& [name, value] : linux.sysctl) member(name, [&] { check_sysctl(linux, name); });
+  });
+  member("devices", [&] { check_devices(linux.devices); });
+  member("maskedPaths", [&] { each(linux.masked_paths, [](const std::string& path) { check_absolute(path, "path"); }); });
+  member("readonlyPaths", [&] { each(linux.readonly_paths, [](const std::string& path) { check_absolute(path, "path"); }); });
+  if (linux.personality) {
+    const auto& domain = linux.personality->domain;
+    if (domain != "LINUX" && domain != "LINUX32") reject("personality.domain: \"" + domain + "\" is neither LINUX nor LINUX32");
+    if (!linux.personality->flags.empty()) reject("personality.flags: runtime-spec 1.3 defines none");
+  }
+  refuse_unimplemented(linux);
+}
+
+void check_names(const Spec& spec) {
+  static constexpr std::size_t longest = 64;  // sethostname(2)
+  const bool has_uts = spec.linux.find(NamespaceType::uts) != nullptr;
+  const auto name = [&](std::string_view field, const std::string& text) {
+    if (text.empty()) return;
+    if (!has_uts) reject(std::string(field) + ": needs a uts namespace of the container's own");
+    if (text.size() > longest) reject(std::string(field) + ": more than 64 bytes");
+  };
+  name("hostname", spec.hostname);
+  name("domainname", spec.domainname);
+}
+
+}  // namespace
+
+void check(const Process& process) {
+  if (process.args.empty()) reject("args must not be empty");
+  if (process.args.front().empty()) reject("args[0]: the name of the program is empty");
+  if (process.cwd.empty()) reject("Cwd property must not be empty");
+  if (process.cwd.front() != '/') reject("Cwd must be an absolute path");
+  member("user", [&] { check_user(process.user); });
+  member("env", [&] { check_environment(process.env); });
+  member("rlimits", [&] { check_rlimits(process.rlimits); });
+  static constexpr int extreme_score = 1000;
+  if (process.oom_score_adj && (*process.oom_score_adj < -extreme_score || *process.oom_score_adj > extreme_score))
+    reject("oomScoreAdj: " + std::to_string(*process.oom_score_adj) + " is not in -1000..1000");
+  if (process.scheduler) member("scheduler", [&] { check_scheduler(*process.scheduler); });
+  if (process.io_priority) member("ioPriority", [&] { check_io_priority(*process.io_priority); });
+}
+
+void check(const Spec& spec) {
+  member("ociVersion", [&] { check_version(spec.oci_version); });
+  if (spec.root.path.empty()) reject("root.path: missing or empty");
+  if (!spec.process) reject("process property must not be empty");
+  member("process", [&] { check(*spec.process); });
+  check_names(spec);
+  member("mounts", [&] {
+    each(spec.mounts, [](const Mount& mount) {
+      if (mount.destination.empty()) reject("destination: empty");
+    });
+  });
+  member("hooks", [&] { check_hooks(spec.hooks); });
+  member("linux", [&] { check_linux(spec.linux); });
+}
+
+}  // namespace oci
