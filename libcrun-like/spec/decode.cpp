@@ -353,4 +353,10 @@ Resources decode_resources(std::string text) {
   return decoded<Resources>(std::move(text));
 }
 
+Hooks decode_hooks(const json::Value& value) {
+  Hooks hooks;
+  json::decode(value, hooks);
+  return hooks;
+}
+
 }  // namespace oci

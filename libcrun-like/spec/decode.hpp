@@ -3,6 +3,7 @@
 #pragma once
 #include <string>
 
+#include "base/json.hpp"
 #include "oci/spec.hpp"
 
 namespace oci {
@@ -14,5 +15,6 @@ inline constexpr std::size_t largest_config = std::size_t{64} << 20U;
 Spec decode_spec(std::string text);
 Process decode_process(std::string text);
 Resources decode_resources(std::string text);
+Hooks decode_hooks(const json::Value& value);
 
 }  // namespace oci

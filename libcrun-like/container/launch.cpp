@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "container/launch.hpp"
+
+#include <linux/sched.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <csignal>
+#include <new>
+
+#include "base/log.hpp"
+#include "base/syscalls.hpp"
+#include "init/run.hpp"
+
+namespace oci {
+namespace {
+
+constexpr std::size_t page_size = 4096;
+
+std::string place(const InitPlan& plan, std::uint32_t step) {
+  std::string text = "step " + std::to_string(step + 1) + " of " + std::to_string(plan.steps.size());
+  if (step < plan.steps.size()) text += ", " + describe(plan.steps[step].action);
+  return text;
+}
+
+}  // namespace
+
+void Child::Unmap::operator()(init::Progress* page) const noexcept {
+  ::munmap(page, page_size);
+}
+
+Child::Child(const InitPlan& plan, Pidfd process, pid_t pid, Fd channel, std::unique_ptr<init::Progress, Unmap> progress)
+    : plan_(plan), process_(std::move(process)), pid_(pid), channel_(std::move(channel)), progress_(std::move(progress)) {}
+
+Child Child::launch(const InitPlan& plan, FdRef cgroup) {
+  if (log::debugging())
+    for (std::uint32_t step = 0; step < plan.steps.size(); ++step) log::debug(place(plan, step));
+  auto [ours, theirs] = make_channel();
+  void* page = ::mmap(nullptr, page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) throw Error::system("map the page shared with the container's process");
+  std::unique_ptr<init::Progress, Unmap> progress(new (page) init::Progress);
+
+  int pidfd = -1;
+  clone_args args{};
+  args.flags = static_cast<std::uint64_t>(static_cast<unsigned>(plan.clone_flags)) | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+  args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  if (cgroup.get() >= 0) {
+    // Born in its cgroup: moving a process there afterwards would wait for an RCU grace period.
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<std::uint64_t>(cgroup.get());
+  }
+  const auto pid = ::syscall(SYS_clone3, &args, sizeof args);
+  if (pid < 0) throw Error::system("clone3 the container's process");
+  if (pid == 0) init::run(plan, std::move(theirs), *progress);  // the only door: it does not come back
+  return {plan, Pidfd(pidfd), static_cast<pid_t>(pid), std::move(ours), std::move(progress)};
+}
+
+Child::~Child() {
+  if (!process_) return;
+  try {
+    follow_fork();
+    sys::pidfd_send_signal(process_, SIGKILL);
+    sys::wait_status(process_);
+  } catch (const Error& error) {
+    log::warning(error.what());
+  }
+}
+
+std::optional<Message> Child::next() {
+  auto message = receive(channel_);
+  if (!message) {
+    // Closed: by execve, or by death. A process that still lives, or has lived on after the last step, is the program.
+    const bool executed = progress_->step.load() + 1 == plan_.steps.size();
+    if (!executed) fail_silently();
+    return std::nullopt;
+  }
+  if (message->word == Word::failure) throw failure(*message);
+  return message;
+}
+
+Error Child::failure(const Message& message) const {
+  const auto& field = plan_.steps.at(message.step).field;
+  return Error(field.empty() ? message.text : field + ": " + message.text, message.code);
+}
+
+void Child::fail_silently() {
+  const auto step = progress_->step.load();
+  follow_fork();
+  const int status = sys::wait_status(process_);
+  process_.reset();
+  static constexpr int killed_by_signal = 128;
+  const std::string end = status > killed_by_signal
+                              ? "was killed by signal " + std::to_string(status - killed_by_signal)
+                              : "ended with status " + std::to_string(status);
+  throw Error("the container's first process " + end + " in " + place(plan_, step) +
+              (status == killed_by_signal + SIGKILL ? " (memory limit too low?)" : ""));
+}
+
+void Child::answer(Word word, FdRef attached) const {
+  if (!send(channel_, {word, 0, 0, {}, {}}, attached)) log::debug("the container's process has gone before an answer");
+}
+
+void Child::refuse(const Error& error) const {
+  send(channel_, {Word::failure, 0, error.code(), error.what(), {}});
+}
+
+pid_t Child::pid() const noexcept {
+  const auto forked = progress_->pid.load();
+  return forked != 0 ? forked : pid_;
+}
+
+void Child::follow_fork() {
+  const pid_t now = pid();
+  if (now == pid_) return;
+  // The sibling is a child of this process (CLONE_PARENT) that nobody has reaped, so its number is still its own.
+  auto sibling = sys::pidfd_open(now);
+  sys::wait_status(process_);
+  process_ = std::move(sibling);
+  pid_ = now;
+}
+
+const Pidfd& Child::pidfd() {
+  follow_fork();
+  return process_;
+}
+
+void Child::release() noexcept {
+  process_.reset();
+}
+
+}  // namespace oci

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one door between the two sides: here the container's process is born.
+#pragma once
+#include <memory>
+#include <optional>
+
+#include "base/channel.hpp"
+#include "base/handle.hpp"
+#include "init/scene.hpp"
+#include "plan/plan.hpp"
+
+namespace oci {
+
+/// A child of this process that performs a plan. Unless released it is killed and reaped with the object.
+class Child {
+ public:
+  /// clone3(2). `cgroup`: where it is born, empty for the runtime's own. The plan must outlive the launch only.
+  static Child launch(const InitPlan& plan, FdRef cgroup);
+
+  Child(Child&&) noexcept = default;
+  Child& operator=(Child&&) = delete;
+  ~Child();
+
+  /// What it says next; nothing when it has become the program (its end of the channel is closed by execve), or has left the
+  /// channel on purpose. @throws Error when it failed, or died without a word
+  std::optional<Message> next();
+  void answer(Word word, FdRef attached = FdRef(-1)) const;
+  void refuse(const Error& error) const;
+
+  /// The process that lives in the container, as this side counts it. After a Fork it is the sibling.
+  pid_t pid() const noexcept;
+  /// Its pidfd; follows a Fork. @throws Error
+  const Pidfd& pidfd();
+
+  /// Leaves it to itself.
+  void release() noexcept;
+
+ private:
+  struct Unmap {
+    void operator()(init::Progress* page) const noexcept;
+  };
+  Child(const InitPlan& plan, Pidfd process, pid_t pid, Fd channel, std::unique_ptr<init::Progress, Unmap> progress);
+  void follow_fork();
+  [[noreturn]] void fail_silently();
+  Error failure(const Message& message) const;
+
+  const InitPlan& plan_;
+  Pidfd process_;
+  pid_t pid_;
+  Fd channel_;
+  std::unique_ptr<init::Progress, Unmap> progress_;
+};
+
+}  // namespace oci

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "container/state.hpp"
+
+#include <dirent.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <memory>
+
+#include "base/files.hpp"
+#include "base/syscalls.hpp"
+#include "container/record.hpp"
+#include "oci/error.hpp"
+
+namespace oci {
+namespace {
+
+constexpr mode_t private_directory = 0700;
+constexpr mode_t private_file = 0600;
+constexpr auto state_file = "state.json";
+constexpr auto fifo_name = "exec.fifo";
+
+struct CloseDirectory {
+  void operator()(DIR* dir) const noexcept { ::closedir(dir); }
+};
+using Directory = std::unique_ptr<DIR, CloseDirectory>;
+
+/// The store's directory, with those above it: `--root` may name one that does not exist yet.
+Fd open_store(const std::string& root) {
+  auto tried = sys::try_openat(working_directory, root, O_RDONLY | O_DIRECTORY);
+  if (tried.code != ENOENT) {
+    if (tried.code != 0) throw Error::system("open " + root + " (O_RDONLY|O_DIRECTORY)", tried.code);
+    return std::move(tried.fd);
+  }
+  for (auto end = root.find('/', 1); end != root.npos; end = root.find('/', end + 1))
+    if (::mkdir(root.substr(0, end).c_str(), 0755) < 0 && errno != EEXIST) throw Error::system("mkdir " + root.substr(0, end));
+  if (::mkdir(root.c_str(), private_directory) < 0 && errno != EEXIST) throw Error::system("mkdir " + root);
+  return sys::openat(working_directory, root, O_RDONLY | O_DIRECTORY);
+}
+
+}  // namespace
+
+std::string now_rfc3339() {
+  using namespace std::chrono;
+  // Not gmtime(3): it looks for the time zone's file.
+  const auto now = time_point_cast<nanoseconds>(system_clock::now());
+  const auto today = floor<days>(now);
+  const year_month_day date(today);
+  const hh_mm_ss clock(now - today);
+  std::array<char, 64> text{};
+  const int size = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%09dZ", static_cast<int>(date.year()),
+                                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                                 static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                                 static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+std::optional<std::uint64_t> start_time_of(pid_t pid) {
+  const auto text = try_read_file(working_directory, "/proc/" + std::to_string(pid) + "/stat");
+  if (!text) return std::nullopt;
+  // The name in parentheses may hold anything; fields are counted from the last one. proc_pid_stat(5): 3 is the state.
+  std::string_view rest(*text);
+  rest.remove_prefix(std::min(rest.rfind(')') + 2, rest.size()));
+  if (rest.empty() || rest.front() == 'Z' || rest.front() == 'X') return std::nullopt;
+  static constexpr int fields_before = 22 - 3;
+  for (int i = 0; i < fields_before; ++i) rest.remove_prefix(std::min(rest.find(' ') + 1, rest.size()));
+  std::uint64_t ticks = 0;
+  if (std::from_chars(rest.data(), rest.data() + rest.size(), ticks).ec != std::errc{}) return std::nullopt;
+  return ticks;
+}
+
+StateDirectory::StateDirectory(Fd store, Fd dir, std::string path, std::string id, bool made_here)
+    : store_(std::move(store)), dir_(std::move(dir)), path_(std::move(path)), id_(std::move(id)), made_here_(made_here) {}
+
+StateDirectory::StateDirectory(StateDirectory&& other) noexcept
+    : store_(std::move(other.store_)),
+      dir_(std::move(other.dir_)),
+      path_(std::move(other.path_)),
+      id_(std::move(other.id_)),
+      made_here_(std::exchange(other.made_here_, false)) {}
+
+StateDirectory::~StateDirectory() {
+  if (!made_here_) return;
+  try {
+    remove();
+  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the error that brought us here is the one to tell
+  }
+}
+
+StateDirectory StateDirectory::make(const Store& store, const std::string& id) {
+  auto root = open_store(store.root);
+  if (::mkdirat(root.get(), id.c_str(), private_directory) < 0) {
+    if (errno == EEXIST) throw Error("container with given ID already exists", EEXIST);
+    throw Error::system("mkdir " + store.root + "/" + id);
+  }
+  auto dir = sys::openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  return {std::move(root), std::move(dir), store.root + "/" + id, id, true};
+}
+
+StateDirectory StateDirectory::open(const Store& store, const std::string& id) {
+  const auto path = store.root + "/" + id;
+  auto root = sys::try_openat(working_directory, store.root, O_RDONLY | O_DIRECTORY);
+  auto dir = root ? sys::try_openat(root.fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) : sys::TriedFd{Fd(), root.code};
+  if (dir.code == ENOENT) throw Error("container does not exist", ENOENT);
+  if (dir.code != 0) throw Error::system("open " + path + " (O_RDONLY|O_DIRECTORY)", dir.code);
+  return {std::move(root.fd), std::move(dir.fd), path, id, false};
+}
+
+void StateDirectory::lock() const {
+  while (::flock(dir_.get(), LOCK_EX) < 0)
+    if (errno != EINTR) throw Error::system("lock " + path_);
+}
+
+void StateDirectory::remember(const std::string& name, const std::string& target) const {
+  if (::symlinkat(target.c_str(), dir_.get(), name.c_str()) < 0) throw Error::system("symlink " + path(name));
+}
+
+std::string StateDirectory::recall(const std::string& name) const {
+  std::array<char, 4096> target{};
+  const auto size = ::readlinkat(dir_.get(), name.c_str(), target.data(), target.size());
+  return size > 0 ? std::string(target.data(), static_cast<std::size_t>(size)) : std::string();
+}
+
+void StateDirectory::save(const Record& record) const {
+  replace_file(dir_, state_file, encode(record), private_file);
+}
+
+std::optional<Record> StateDirectory::load() const {
+  auto text = try_read_file(dir_, state_file);
+  if (!text) return std::nullopt;
+  return in_context([&] { return path(state_file); }, [&] { return decode_record(std::move(*text)); });
+}
+
+Fd StateDirectory::make_start_fifo() const {
+  if (::mkfifoat(dir_.get(), fifo_name, private_file) < 0) throw Error::system("mkfifo " + path(fifo_name));
+  return sys::openat(dir_, fifo_name, O_RDWR);
+}
+
+bool StateDirectory::awaits_start() const {
+  return sys::try_fstatat(dir_, fifo_name).has_value();
+}
+
+void StateDirectory::remove() {
+  made_here_ = false;
+  const Directory entries(::fdopendir(sys::openat(dir_, ".", O_RDONLY | O_DIRECTORY).release()));
+  if (!entries) throw Error::system("list " + path_);
+  while (const auto* entry = ::readdir(entries.get())) {
+    const std::string_view name(entry->d_name);
+    if (name == "." || name == "..") continue;
+    if (::unlinkat(dir_.get(), entry->d_name, entry->d_type == DT_DIR ? AT_REMOVEDIR : 0) < 0 && errno != ENOENT)
+      throw Error::system("remove " + path(entry->d_name));
+  }
+  if (::unlinkat(store_.get(), id_.c_str(), AT_REMOVEDIR) < 0 && errno != ENOENT) throw Error::system("rmdir " + path_);
+}
+
+std::vector<std::string> ids_in(const Store& store) {
+  std::vector<std::string> ids;
+  const Directory entries(::opendir(store.root.c_str()));
+  if (!entries) {
+    if (errno == ENOENT) return ids;
+    throw Error::system("list " + store.root);
+  }
+  while (const auto* entry = ::readdir(entries.get()))
+    if (entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)) ids.emplace_back(entry->d_name);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+}  // namespace oci
