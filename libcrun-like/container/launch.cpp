@@ -29,10 +29,10 @@ void Child::Unmap::operator()(init::Progress* page) const noexcept {
   ::munmap(page, page_size);
 }
 
-Child::Child(const InitPlan& plan, Pidfd process, pid_t pid, Fd channel, std::unique_ptr<init::Progress, Unmap> progress)
-    : plan_(plan), process_(std::move(process)), pid_(pid), channel_(std::move(channel)), progress_(std::move(progress)) {}
+Child::Child(InitPlan plan, Pidfd process, pid_t pid, Fd channel, std::unique_ptr<init::Progress, Unmap> progress)
+    : plan_(std::move(plan)), process_(std::move(process)), pid_(pid), channel_(std::move(channel)), progress_(std::move(progress)) {}
 
-Child Child::launch(const InitPlan& plan, FdRef cgroup) {
+Child Child::launch(InitPlan plan, FdRef cgroup) {
   if (log::debugging())
     for (std::uint32_t step = 0; step < plan.steps.size(); ++step) log::debug(place(plan, step));
   auto [ours, theirs] = make_channel();
@@ -53,7 +53,7 @@ Child Child::launch(const InitPlan& plan, FdRef cgroup) {
   const auto pid = ::syscall(SYS_clone3, &args, sizeof args);
   if (pid < 0) throw Error::system("clone3 the container's process");
   if (pid == 0) init::run(plan, std::move(theirs), *progress);  // the only door: it does not come back
-  return {plan, Pidfd(pidfd), static_cast<pid_t>(pid), std::move(ours), std::move(progress)};
+  return {std::move(plan), Pidfd(pidfd), static_cast<pid_t>(pid), std::move(ours), std::move(progress)};
 }
 
 Child::~Child() {

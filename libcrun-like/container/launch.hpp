@@ -14,12 +14,14 @@ namespace oci {
 /// A child of this process that performs a plan. Unless released it is killed and reaped with the object.
 class Child {
  public:
-  /// clone3(2). `cgroup`: where it is born, empty for the runtime's own. The plan must outlive the launch only.
-  static Child launch(const InitPlan& plan, FdRef cgroup);
+  /// clone3(2). `cgroup`: where it is born, empty for the runtime's own.
+  static Child launch(InitPlan plan, FdRef cgroup);
 
   Child(Child&&) noexcept = default;
   Child& operator=(Child&&) = delete;
   ~Child();
+
+  const InitPlan& plan() const noexcept { return plan_; }
 
   /// What it says next; nothing when it has become the program (its end of the channel is closed by execve), or has left the
   /// channel on purpose. @throws Error when it failed, or died without a word
@@ -39,12 +41,12 @@ class Child {
   struct Unmap {
     void operator()(init::Progress* page) const noexcept;
   };
-  Child(const InitPlan& plan, Pidfd process, pid_t pid, Fd channel, std::unique_ptr<init::Progress, Unmap> progress);
+  Child(InitPlan plan, Pidfd process, pid_t pid, Fd channel, std::unique_ptr<init::Progress, Unmap> progress);
   void follow_fork();
   [[noreturn]] void fail_silently();
   Error failure(const Message& message) const;
 
-  const InitPlan& plan_;
+  InitPlan plan_;
   Pidfd process_;
   pid_t pid_;
   Fd channel_;

@@ -103,8 +103,10 @@ struct RunHook {
   std::string path;
   std::vector<std::string> args;
   std::vector<std::string> env;
-  std::string state;  ///< on its standard input
-  int timeout_s = 0;  ///< 0: none
+  bool inherits_env = false;     ///< env is the process's, and HOME belongs to it
+  std::string state_before_pid;  ///< what it reads on its standard input, in two halves: only the process knows its pid
+  std::string state_after_pid;
+  std::int64_t timeout_s = 0;    ///< 0: none
   std::string kind;
   std::size_t index = 0;
 };

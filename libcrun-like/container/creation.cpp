@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "container/creation.hpp"
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/files.hpp"
+#include "base/log.hpp"
+#include "base/syscalls.hpp"
+#include "container/hooks.hpp"
+#include "container/sources.hpp"
+#include "kernel/id_maps.hpp"
+#include "kernel/seccomp.hpp"
+#include "plan/create.hpp"
+#include "plan/hooks.hpp"
+#include "plan/namespaces.hpp"
+#include "spec/check.hpp"
+#include "spec/decode.hpp"
+#include "spec/names.hpp"
+
+namespace oci {
+namespace {
+
+StateTemplate state_of(const Record& record, const char* status) {
+  return {record.id, status, record.bundle, record.annotations};
+}
+
+}  // namespace
+
+Creation::Creation(const Store& store, const std::string& id, const CreateOptions& options, Starter starter)
+    : options_(options),
+      id_(id),
+      starter_(starter),
+      host_(Host::probe()),
+      inheritance_(prepare_entry(options, true)),
+      state_((read_config(), StateDirectory::make(store, id))) {
+  cgroup_ = make_cgroup_manager(options.cgroup_driver, id, spec_);
+}
+
+Creation::~Creation() {
+  if (!kept_) take_back();
+}
+
+void Creation::take_back() noexcept {
+  try {
+    child_.reset();  // killed and reaped, so that its cgroup can go
+    if (wrote_pid_file_) ::unlink(options_.pid_file.c_str());
+    if (cgroup_) cgroup_->remove();
+  } catch (const Error& error) {
+    log::warning(error.what());
+  }
+}
+
+void Creation::read_config() {
+  const std::string file = options_.config_file.empty() ? options_.bundle + "/config.json" : options_.config_file;
+  const auto name = [&] { return options_.config_file.empty() ? std::string("config.json") : file; };
+  auto opened = sys::try_openat(working_directory, file, O_RDONLY);
+  if (opened.code == ENOENT) throw Error("JSON specification file " + name() + " not found in " + options_.bundle, ENOENT);
+  if (opened.code != 0) throw Error::system("open " + file + " (O_RDONLY)", opened.code);
+  config_text_ = read_all(opened.fd, name(), largest_config);
+  in_context(name, [&] {
+    spec_ = decode_spec(config_text_);
+    check(spec_);
+    check_terminal(options_, spec_.process->terminal);
+  });
+}
+
+std::string Creation::find_rootfs() const {
+  auto path = spec_.root.path.front() == '/' ? clean_path(spec_.root.path) : clean_path(options_.bundle + "/" + spec_.root.path);
+  struct stat status{};
+  if (::stat(path.c_str(), &status) < 0) throw Error::system("root.path: " + path);
+  if (!S_ISDIR(status.st_mode)) throw Error("root.path: " + path + " is not a directory", ENOTDIR);
+  return path;
+}
+
+void Creation::stand() {
+  record_ = {.id = id_,
+             .created = now_rfc3339(),
+             .bundle = options_.bundle,
+             .rootfs = find_rootfs(),
+             .cgroup = cgroup_->path(),
+             .cgroup_driver = options_.cgroup_driver,
+             .namespaces = plan_namespaces(spec_.linux).types,
+             .in_user_namespace = spec_.linux.find(NamespaceType::user) != nullptr,
+             .no_new_keyring = options_.no_new_keyring,
+             .annotations = spec_.annotations,
+             .poststart = spec_.hooks.poststart,
+             .poststop = spec_.hooks.poststop};
+  state_.remember("bundle", record_.bundle);
+  if (!record_.cgroup.empty()) state_.remember("cgroup", record_.cgroup);
+  in_context([] { return std::string("unable to start container process"); }, [&] {
+    launch();
+    set_up_from_outside();
+    in_context([] { return std::string("error during container init"); }, [&] { serve(); });
+    save();
+  });
+}
+
+void Creation::launch() {
+  CreatePlan request{.spec = spec_,
+                     .host = host_,
+                     .id = id_,
+                     .bundle = record_.bundle,
+                     .rootfs = record_.rootfs,
+                     .cgroup = record_.cgroup,
+                     .no_pivot = options_.no_pivot,
+                     .no_new_keyring = options_.no_new_keyring,
+                     .preserve_fds = inheritance_.preserve_fds,
+                     .extra_env = inheritance_.extra_env};
+  if (spec_.linux.seccomp) {
+    auto program = seccomp_program(*spec_.linux.seccomp, seccomp_cache_of(state_));
+    if (!program.filter.empty()) request.seccomp = LoadSeccomp{std::move(program.filter), program.flags, program.notifies};
+  }
+  if (starter_ == Starter::later_command) request.start_fifo = state_.make_start_fifo();
+  auto plan = plan_create(std::move(request));
+  child_.emplace(Child::launch(std::move(plan), cgroup_->prepare()));
+}
+
+/// What only this side may or need do, while the child is at its mounts.
+void Creation::set_up_from_outside() {
+  cgroup_->adopt(child_->pid());
+  in_context([] { return std::string("unable to apply cgroup configuration"); }, [&] { cgroup_->apply(spec_.linux.resources); });
+}
+
+void Creation::serve() {
+  for (;;) {
+    const auto message = child_->next();
+    if (!message) throw Error("the container's process left without a word");
+    if (message->word == Word::ready || message->word == Word::start) return;
+    serve(*message);
+  }
+}
+
+void Creation::serve(const Message& message) {
+  switch (message.word) {
+    case Word::adopt:
+      adopt();
+      return child_->answer(Word::go);
+    case Word::hooks: {
+      const auto state = state_json(state_of(record_, "creating"), child_->pid());
+      run_hooks(spec_.hooks.prestart, "prestart", state, record_.bundle);
+      run_hooks(spec_.hooks.create_runtime, "createRuntime", state, record_.bundle);
+      return child_->answer(Word::go);
+    }
+    case Word::source:
+      return open_source(message);
+    case Word::terminal:
+      terminal_ = sys::duplicate(message.fd);
+      terminal_name_ = message.text;
+      return;
+    default:
+      throw Error("the container's process said what it should not");
+  }
+}
+
+/// The child is in a user namespace of its own: from inside it could neither map ids nor touch what the host's root owns.
+void Creation::adopt() {
+  const pid_t pid = child_->pid();
+  write_id_maps(pid, spec_.linux.uid_mappings, spec_.linux.gid_mappings);
+  const auto& process = *spec_.process;
+  if (process.oom_score_adj)
+    in_context([] { return std::string("process.oomScoreAdj"); }, [&] {
+      write_file(working_directory, "/proc/" + std::to_string(pid) + "/oom_score_adj", std::to_string(*process.oom_score_adj));
+    });
+  for (const auto& limit : process.rlimits) {
+    const auto resource = static_cast<__rlimit_resource_t>(*find_rlimit(limit.type));
+    rlimit current{};
+    ::getrlimit(resource, &current);
+    // Only what needs our privileges: the child sets the rest, when it no longer needs descriptors for its mounts.
+    if (limit.hard <= current.rlim_max) continue;
+    const rlimit raised{current.rlim_cur, limit.hard};
+    if (::prlimit(pid, resource, &raised, nullptr) < 0) throw Error::system("process.rlimits: raise " + limit.type);
+  }
+}
+
+void Creation::open_source(const Message& message) {
+  const auto& step = child_->plan().steps.at(message.step);
+  try {
+    const auto& bind = std::get<BindMount>(step.action);
+    child_->answer(Word::go, open_source_for(child_->pidfd(), bind));
+  } catch (const Error& error) {
+    child_->refuse(error);
+  }
+}
+
+void Creation::save() {
+  record_.pid = child_->pid();
+  record_.cgroup = cgroup_->path();
+  const auto started = start_time_of(record_.pid);
+  if (!started) throw Error("the container's process has ended");
+  record_.start_time = *started;
+  hand_over(options_, terminal_, terminal_name_, child_->pidfd(), "standard");
+  if (!options_.console_socket.empty()) terminal_.reset();
+  replace_file(state_.fd(), "config.json", config_text_, 0600);
+  state_.save(record_);
+  wrote_pid_file_ = !options_.pid_file.empty();
+  write_pid_file(options_.pid_file, record_.pid);
+}
+
+void Creation::start() {
+  in_context([] { return std::string("unable to start container process"); }, [&] {
+    child_->answer(Word::go);
+    while (child_->next()) {
+    }
+  });
+  run_hooks(record_.poststart, "poststart", state_json(state_of(record_, "running"), record_.pid), record_.bundle);
+}
+
+void Creation::keep() noexcept {
+  kept_ = true;
+  state_.keep();
+  if (starter_ == Starter::later_command) child_->release();
+}
+
+}  // namespace oci

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything between a bundle and a process that waits for start; `create` leaves it there, `run` carries on.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "container/entry.hpp"
+#include "container/launch.hpp"
+#include "container/state.hpp"
+#include "kernel/cgroup_manager.hpp"
+#include "oci/container.hpp"
+#include "oci/spec.hpp"
+#include "plan/host.hpp"
+
+namespace oci {
+
+/// Who says when the program starts.
+enum class Starter : std::uint8_t {
+  later_command,  ///< `start`, through the fifo
+  this_process,   ///< start(), through the channel
+};
+
+/// A container in the making. Until keep() is called its destructor takes everything back: process, cgroup, state, pid file.
+class Creation {
+ public:
+  Creation(const Store& store, const std::string& id, const CreateOptions& options, Starter starter);
+  Creation(Creation&&) = delete;
+  ~Creation();
+
+  /// Brings the process to the point where it waits, writes state.json and the pid file.
+  void stand();
+
+  /// Lets the program run (Starter::this_process): returns once it does. Then the poststart hooks.
+  void start();
+
+  /// From now on the container is remembered.
+  void keep() noexcept;
+
+  const Spec& spec() const noexcept { return spec_; }
+  const Record& record() const noexcept { return record_; }
+  const Pidfd& process() { return child_->pidfd(); }
+  const StateDirectory& state() const noexcept { return state_; }
+  Fd take_terminal() noexcept { return std::move(terminal_); }
+
+ private:
+  void read_config();
+  std::string find_rootfs() const;
+  void launch();
+  void set_up_from_outside();
+  void serve();
+  void serve(const Message& message);
+  void adopt();
+  void open_source(const Message& message);
+  void save();
+  void take_back() noexcept;
+
+  const CreateOptions& options_;
+  const std::string id_;
+  const Starter starter_;
+  std::string config_text_;
+  Spec spec_;
+  Host host_;
+  Inheritance inheritance_;
+  StateDirectory state_;
+  std::unique_ptr<CgroupManager> cgroup_;
+  Record record_;
+  std::optional<Child> child_;
+  Fd terminal_;
+  std::string terminal_name_;
+  bool wrote_pid_file_ = false;
+  bool kept_ = false;
+};
+
+}  // namespace oci

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What create, run and exec have in common: how a process that enters a container is connected to the caller.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/handle.hpp"
+#include "oci/container.hpp"
+
+namespace oci {
+
+/// The caller's descriptors and environment, as far as the container gets them.
+struct Inheritance {
+  unsigned preserve_fds = 0;           ///< from 3 on, socket activation's among them
+  std::vector<std::string> extra_env;  ///< LISTEN_FDS and LISTEN_PID (sd_listen_fds(3))
+};
+
+/// Checks that the descriptors to preserve are there, and marks all others close-on-exec: neither hooks nor helpers get them.
+/// `takes_sockets`: whether LISTEN_FDS counts. Also makes this process, and so the one it will clone, undumpable.
+Inheritance prepare_entry(const EntryOptions& options, bool takes_sockets);
+
+/// @throws Error where the terminal that the process wants has nowhere to go, or a socket waits for none
+void check_terminal(const EntryOptions& options, bool wants_terminal);
+
+/// Hands the master and a pidfd to the sockets that options name.
+void hand_over(const EntryOptions& options, FdRef terminal, const std::string& terminal_name, const Pidfd& process, const char* kind);
+
+/// Digits and nothing else, there all at once (ENGINE-CONTRACT rule 1).
+void write_pid_file(const std::string& path, pid_t pid);
+
+}  // namespace oci

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/create.hpp"
+
+#include "plan/hooks.hpp"
+#include "plan/mounts.hpp"
+#include "plan/namespaces.hpp"
+#include "plan/process.hpp"
+
+namespace oci {
+namespace {
+
+void add_machine(InitPlan& plan, const Spec& spec) {
+  const auto* network = spec.linux.find(NamespaceType::network);
+  if (network && network->path.empty()) plan.add(RaiseLoopback{}, "linux.namespaces");
+  if (!spec.hostname.empty()) plan.add(SetHostname{spec.hostname}, "hostname");
+  if (!spec.domainname.empty()) plan.add(SetDomainname{spec.domainname}, "domainname");
+  for (const auto& [name, value] : spec.linux.sysctl) {
+    std::string file = name;
+    // sysctl(8): dots separate unless the first separator is a slash; then dots are part of names ("net/ipv4/conf/eth0.1/…").
+    const auto first = file.find_first_of("./");
+    if (first != file.npos && file[first] == '.')
+      for (char& c : file) c = c == '.' ? '/' : c == '/' ? '.' : c;
+    plan.add(SetSysctl{file, value}, "linux.sysctl." + name);
+  }
+}
+
+void add_streams(InitPlan& plan, const Process& process) {
+  if (!process.terminal) {
+    plan.add(OwnStandardStreams{process.user.uid}, "process.user");
+    return;
+  }
+  OpenTerminal terminal;
+  terminal.rows = static_cast<std::uint16_t>(process.console_size.height);
+  terminal.columns = static_cast<std::uint16_t>(process.console_size.width);
+  terminal.owner = process.user.uid;
+  terminal.bind_console = true;
+  plan.add(terminal, "process.terminal");
+}
+
+}  // namespace
+
+InitPlan plan_create(CreatePlan request) {
+  const auto& spec = request.spec;
+  const auto namespaces = plan_namespaces(spec.linux);
+  ProcessPlan process{.process = *spec.process,
+                      .host = request.host,
+                      .linux = spec.linux,
+                      .in_user_namespace = namespaces.user,
+                      .keyring = request.no_new_keyring ? "" : "_ses." + request.id,
+                      .seccomp = std::move(request.seccomp),
+                      .preserve_fds = request.preserve_fds,
+                      .extra_env = std::move(request.extra_env),
+                      .start_fifo = request.start_fifo};
+  const auto state = [&](const char* status) { return StateTemplate{request.id, status, request.bundle, spec.annotations}; };
+
+  InitPlan plan;
+  if (!namespaces.new_user) add_first(plan, process);  // else the runtime does it, which keeps the host's privileges
+  add_namespaces(plan, spec.linux, namespaces);
+
+  add_mounts(plan, {.spec = spec, .host = request.host, .bundle = request.bundle, .rootfs = request.rootfs, .cgroup = request.cgroup,
+                    .namespaces = namespaces});
+  if (!spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty())
+    plan.add(Meet{Word::hooks}, "hooks");  // config.md: after the namespaces have been created, before pivot_root
+  add_hooks(plan, spec.hooks.create_container, "createContainer", state("creating"));
+  add_streams(plan, *spec.process);
+  add_root_change(plan, {.spec = spec, .no_pivot = request.no_pivot});
+
+  add_machine(plan, spec);
+  if (namespaces.birth != Birth::late) plan.add(NewSession{});
+  add_identity(plan, process);
+  // Whoever is in a pid namespace that others share is there with the container's own privileges and no others.
+  if (namespaces.birth == Birth::late) {
+    plan.add(Fork{}, "linux.namespaces");
+    plan.add(NewSession{});
+  }
+
+  plan.add(Meet{request.start_fifo ? Word::ready : Word::start});
+  if (request.start_fifo) plan.add(AwaitStart{std::move(request.start_fifo)});
+  add_late_filter(plan, process);
+  add_hooks(plan, spec.hooks.start_container, "startContainer", state("created"), environment(process));
+  add_program(plan, process);
+  return plan;
+}
+
+}  // namespace oci

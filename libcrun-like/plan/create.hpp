@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order in which a container comes to be: the story of `create`, as the list that its process will perform.
+#pragma once
+#include "oci/spec.hpp"
+#include "plan/host.hpp"
+#include "plan/plan.hpp"
+
+namespace oci {
+
+/// What create was asked for beside config.json, and what has been prepared for it.
+struct CreatePlan {
+  const Spec& spec;
+  const Host& host;
+  std::string id;
+  std::string bundle;
+  std::string rootfs;  ///< absolute
+  std::string cgroup;  ///< absolute directory; empty: none
+  bool no_pivot = false;
+  bool no_new_keyring = false;
+  unsigned preserve_fds = 0;
+  std::vector<std::string> extra_env;
+  std::optional<LoadSeccomp> seccomp;
+  Fd start_fifo;  ///< empty: the runtime itself says when to start (run)
+};
+
+InitPlan plan_create(CreatePlan request);
+
+}  // namespace oci
