@@ -47,7 +47,7 @@ void perform(const AwaitStart& await, Scene& /*scene*/) {
     got = ::read(await.fifo.get(), &byte, 1);
   } while (got < 0 && errno == EINTR);
   if (got != 1) throw Error::system("wait for start");
-  ::close(await.fifo.get());  // the program must not hold it, nor a startContainer hook
+  // It stays open up to execve: `start` sees its reader go, and knows that the program runs.
 }
 
 }  // namespace oci::init

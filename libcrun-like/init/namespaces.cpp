@@ -42,6 +42,11 @@ void perform(const JoinProcess& join, Scene& scene) {
   scene.root = sys::openat(working_directory, "/", O_PATH | O_DIRECTORY);
 }
 
+void perform(const EnterRoot& enter, Scene& scene) {
+  if (::fchdir(enter.root.get()) < 0 || ::chroot(".") < 0) throw Error::system("chroot to the container's root");
+  scene.root = sys::openat(working_directory, "/", O_PATH | O_DIRECTORY);
+}
+
 void perform(const Unshare& unshare, Scene& /*scene*/) {
   if (::unshare(unshare.types) < 0) throw Error::system("unshare namespaces");
 }

@@ -9,6 +9,7 @@ namespace oci::init {
 // namespaces.cpp
 void perform(const JoinNamespaces& join, Scene& scene);
 void perform(const JoinProcess& join, Scene& scene);
+void perform(const EnterRoot& enter, Scene& scene);
 void perform(const Unshare& unshare, Scene& scene);
 void perform(const SetTimeOffsets& offsets, Scene& scene);
 void perform(const BecomeRoot& root, Scene& scene);

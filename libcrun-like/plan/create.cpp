@@ -24,19 +24,6 @@ void add_machine(InitPlan& plan, const Spec& spec) {
   }
 }
 
-void add_streams(InitPlan& plan, const Process& process) {
-  if (!process.terminal) {
-    plan.add(OwnStandardStreams{process.user.uid}, "process.user");
-    return;
-  }
-  OpenTerminal terminal;
-  terminal.rows = static_cast<std::uint16_t>(process.console_size.height);
-  terminal.columns = static_cast<std::uint16_t>(process.console_size.width);
-  terminal.owner = process.user.uid;
-  terminal.bind_console = true;
-  plan.add(terminal, "process.terminal");
-}
-
 }  // namespace
 
 InitPlan plan_create(CreatePlan request) {
@@ -62,11 +49,12 @@ InitPlan plan_create(CreatePlan request) {
   if (!spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty())
     plan.add(Meet{Word::hooks}, "hooks");  // config.md: after the namespaces have been created, before pivot_root
   add_hooks(plan, spec.hooks.create_container, "createContainer", state("creating"));
-  add_streams(plan, *spec.process);
+  add_streams(plan, *spec.process, Console::dev_console);
   add_root_change(plan, {.spec = spec, .no_pivot = request.no_pivot});
 
   add_machine(plan, spec);
   if (namespaces.birth != Birth::late) plan.add(NewSession{});
+  add_labels(plan, process, Proc::container);
   add_identity(plan, process);
   // Whoever is in a pid namespace that others share is there with the container's own privileges and no others.
   if (namespaces.birth == Birth::late) {

@@ -50,6 +50,7 @@ std::string line(const JoinNamespaces& step) {
   return text;
 }
 std::string line(const JoinProcess& step) { return "join the container's namespaces " + namespaces_in_words(step.types); }
+std::string line(const EnterRoot&) { return "enter the container's root"; }
 std::string line(const Unshare& step) { return "unshare namespaces " + namespaces_in_words(step.types); }
 std::string line(const SetTimeOffsets&) { return "set the clocks' offsets"; }
 std::string line(const BecomeRoot&) { return "become root of the user namespace"; }

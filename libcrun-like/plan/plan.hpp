@@ -37,6 +37,11 @@ struct JoinProcess {
   int types = 0;  ///< CLONE_NEW… ORed
 };
 
+/// The root of a container that has no mount namespace of its own.
+struct EnterRoot {
+  Fd root;
+};
+
 struct Unshare {
   int types = 0;
 };
@@ -222,7 +227,7 @@ struct Execute {
 };
 
 using Action =
-    std::variant<JoinNamespaces, JoinProcess, Unshare, SetTimeOffsets, BecomeRoot, Fork, Meet, AwaitStart, SetPropagation,
+    std::variant<JoinNamespaces, JoinProcess, EnterRoot, Unshare, SetTimeOffsets, BecomeRoot, Fork, Meet, AwaitStart, SetPropagation,
                  BindRoot, MountFilesystem, BindMount, MountCgroup, RemountReadonly, MakeDevice, MakeSymlink, MaskPath,
                  ReadonlyPath, RemountRootReadonly, PivotRoot, MoveRoot, ChangeRoot, SetRootPropagation, RaiseLoopback,
                  SetHostname, SetDomainname, SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, SetOomScore,

@@ -74,17 +74,6 @@ void add_scheduling(InitPlan& plan, const ProcessPlan& request) {
     plan.add(SetPersonality{request.linux.personality->domain == "LINUX32" ? PER_LINUX32 : PER_LINUX}, "linux.personality");
 }
 
-void add_labels(InitPlan& plan, const Process& process) {
-  if (!process.apparmor_profile.empty()) {
-    if (!has_apparmor()) throw Error("process.apparmorProfile: AppArmor is not enabled on this host");
-    plan.add(SetLabel{"apparmor/exec", "exec", "exec " + process.apparmor_profile}, "process.apparmorProfile");
-  }
-  if (!process.selinux_label.empty()) {
-    if (!has_selinux()) throw Error("selinux label is specified in config, but selinux is disabled or not supported");
-    plan.add(SetLabel{"exec", "", process.selinux_label}, "process.selinuxLabel");
-  }
-}
-
 }  // namespace
 
 CapabilitySets capability_sets(const std::optional<Capabilities>& capabilities, const Host& host, bool in_user_namespace) {
@@ -124,6 +113,42 @@ std::vector<std::string> environment(const ProcessPlan& request) {
   return result;
 }
 
+void add_labels(InitPlan& plan, const ProcessPlan& request, Proc proc) {
+  const auto& process = request.process;
+  if (process.apparmor_profile.empty() && process.selinux_label.empty()) return;
+  if (proc == Proc::host) plan.add(UseHostProc{});
+  if (!process.apparmor_profile.empty()) {
+    if (!has_apparmor()) throw Error("process.apparmorProfile: AppArmor is not enabled on this host");
+    plan.add(SetLabel{"apparmor/exec", "exec", "exec " + process.apparmor_profile}, "process.apparmorProfile");
+  }
+  if (!process.selinux_label.empty()) {
+    if (!has_selinux()) throw Error("selinux label is specified in config, but selinux is disabled or not supported");
+    plan.add(SetLabel{"exec", "", process.selinux_label}, "process.selinuxLabel");
+  }
+}
+
+void add_raised_limits(InitPlan& plan, const Process& process) {
+  for (const auto& limit : process.rlimits) {
+    const int resource = *find_rlimit(limit.type);
+    rlimit current{};
+    ::getrlimit(static_cast<__rlimit_resource_t>(resource), &current);
+    if (limit.hard > current.rlim_max) plan.add(SetLimit{resource, {current.rlim_cur, limit.hard}, limit.type}, "process.rlimits");
+  }
+}
+
+void add_streams(InitPlan& plan, const Process& process, Console console) {
+  if (!process.terminal) {
+    plan.add(OwnStandardStreams{process.user.uid}, "process.user");
+    return;
+  }
+  OpenTerminal terminal;
+  terminal.rows = static_cast<std::uint16_t>(process.console_size.height);
+  terminal.columns = static_cast<std::uint16_t>(process.console_size.width);
+  terminal.owner = process.user.uid;
+  terminal.bind_console = console == Console::dev_console;
+  plan.add(terminal, "process.terminal");
+}
+
 void add_first(InitPlan& plan, const ProcessPlan& request) {
   if (request.process.oom_score_adj)
     plan.add(SetOomScore{*request.process.oom_score_adj}, "process.oomScoreAdj");
@@ -133,7 +158,6 @@ void add_identity(InitPlan& plan, const ProcessPlan& request) {
   const auto& process = request.process;
   const auto sets = capability_sets(process.capabilities, request.host, request.in_user_namespace);
   if (!request.keyring.empty()) plan.add(JoinKeyring{request.keyring});
-  add_labels(plan, process);
   add_scheduling(plan, request);
   add_limits(plan, process);
   if (value_of(environment(request), "HOME").empty()) plan.add(FindHome{process.user.uid}, "process.env");

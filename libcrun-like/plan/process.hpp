@@ -23,6 +23,17 @@ struct ProcessPlan {
 /// Needs the host's privileges and its /proc: before anything is entered.
 void add_first(InitPlan& plan, const ProcessPlan& process);
 
+/// Which procfs labels are written through: the container's, or the host's by a process that has entered nothing yet.
+enum class Proc : std::uint8_t { container, host };
+void add_labels(InitPlan& plan, const ProcessPlan& process, Proc proc);
+
+/// Limits above the runtime's own hard ones, where add_identity would be too late to raise them.
+void add_raised_limits(InitPlan& plan, const Process& process);
+
+/// A terminal, or the caller's own stdin, stdout and stderr.
+enum class Console : std::uint8_t { none, dev_console };
+void add_streams(InitPlan& plan, const Process& process, Console console);
+
 /// Limits and schedulers, then who the process is. After these it has no more privileges than config.json gives it; what follows
 /// is only what may have to wait: meetings, Fork, and add_last.
 void add_identity(InitPlan& plan, const ProcessPlan& process);

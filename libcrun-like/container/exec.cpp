@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// One more process in a container.
+#include <sched.h>
+
+#include "base/files.hpp"
+#include "base/log.hpp"
+#include "base/syscalls.hpp"
+#include "container/attend.hpp"
+#include "container/entry.hpp"
+#include "container/exec_cgroup.hpp"
+#include "container/launch.hpp"
+#include "container/presence.hpp"
+#include "kernel/seccomp.hpp"
+#include "oci/container.hpp"
+#include "plan/exec.hpp"
+#include "spec/check.hpp"
+#include "spec/decode.hpp"
+
+namespace oci {
+namespace {
+
+void add_capabilities(Process& process, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  if (!process.capabilities) process.capabilities.emplace();
+  auto& sets = *process.capabilities;
+  // Never inheritable ones, and ambient ones only where config.json has inheritable ones already (CVE-2022-29162).
+  for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted}) set->insert(set->end(), names.begin(), names.end());
+  if (!sets.inheritable.empty()) sets.ambient.insert(sets.ambient.end(), names.begin(), names.end());
+}
+
+/// The configured process, as the options change it.
+Process changed(Process process, const ExecOptions& options) {
+  process.args = options.args;
+  process.terminal = options.terminal;
+  if (!options.cwd.empty()) process.cwd = options.cwd;
+  process.env.insert(process.env.end(), options.env.begin(), options.env.end());
+  if (options.user) {
+    process.user.uid = options.user->uid;
+    process.user.gid = options.user->gid;
+  }
+  auto& groups = process.user.additional_gids;
+  groups.insert(groups.end(), options.additional_gids.begin(), options.additional_gids.end());
+  add_capabilities(process, options.capabilities);
+  if (!options.selinux_label.empty()) process.selinux_label = options.selinux_label;
+  if (!options.apparmor_profile.empty()) process.apparmor_profile = options.apparmor_profile;
+  if (options.no_new_privileges) process.no_new_privileges = *options.no_new_privileges;
+  return process;
+}
+
+/// A process.json counts as it is; only what belongs to the container rather than to the process is taken over from config.json.
+Process completed(Process process, const Process& configured) {
+  if (!process.capabilities) process.capabilities = configured.capabilities;
+  if (process.rlimits.empty()) process.rlimits = configured.rlimits;
+  if (process.apparmor_profile.empty()) process.apparmor_profile = configured.apparmor_profile;
+  if (process.selinux_label.empty()) process.selinux_label = configured.selinux_label;
+  if (!process.scheduler) process.scheduler = configured.scheduler;
+  if (!process.io_priority) process.io_priority = configured.io_priority;
+  if (!process.exec_cpu_affinity) process.exec_cpu_affinity = configured.exec_cpu_affinity;
+  if (!process.oom_score_adj) process.oom_score_adj = configured.oom_score_adj;
+  if (!process.user.umask) process.user.umask = configured.user.umask;
+  return process;
+}
+
+Spec spec_in(FdRef directory, const std::string& file) {
+  return in_context([&] { return file; }, [&] { return decode_spec(read_file(directory, file, largest_config)); });
+}
+
+Process process_for(const ExecOptions& options, const Record& record, const Spec& snapshot) {
+  Process process;
+  if (!options.process_file.empty()) {
+    process = in_context([&] { return options.process_file; },
+                         [&] { return decode_process(read_file(working_directory, options.process_file, largest_config)); });
+    process = completed(std::move(process), *snapshot.process);
+  } else {
+    // As runc does: what was changed in the bundle since create counts for new processes. Without a bundle the copy serves.
+    const auto file = record.bundle + "/config.json";
+    const bool has_bundle = ::access(file.c_str(), R_OK) == 0;
+    const auto current = has_bundle ? spec_in(working_directory, file) : snapshot;
+    process = changed(*(current.process ? current : snapshot).process, options);
+  }
+  at_path([] { return std::string("process"); }, [&] { check(process); });
+  if (process.exec_cpu_affinity) throw Error("process.execCPUAffinity: not implemented by this runtime yet");
+  return process;
+}
+
+/// Keeps what exec needs together while it happens.
+class Entrance {
+ public:
+  Entrance(const StateDirectory& directory, const ExecOptions& options, Record record, Pidfd first)
+      : options_(options),
+        record_(std::move(record)),
+        first_(std::move(first)),
+        snapshot_(spec_in(directory.fd(), "config.json")),
+        process_(process_for(options, record_, snapshot_)),
+        cache_(seccomp_cache_of(directory)),
+        inheritance_((check_terminal(options, process_.terminal), prepare_entry(options, false))) {}
+
+  Child enter() const {
+    return launch_in_cgroup(record_, options_.cgroup, [&](FdRef cgroup) { return Child::launch(plan(), cgroup); });
+  }
+
+ private:
+  InitPlan plan() const {
+    ExecPlan request{.process = process_,
+                     .linux = snapshot_.linux,
+                     .host = host_,
+                     .id = record_.id,
+                     .first_process = first_,
+                     .namespaces = record_.namespaces,
+                     .no_new_keyring = record_.no_new_keyring,
+                     .preserve_fds = inheritance_.preserve_fds};
+    if ((record_.namespaces & CLONE_NEWNS) == 0)
+      request.root = sys::openat(working_directory, "/proc/" + std::to_string(record_.pid) + "/root", O_PATH | O_DIRECTORY);
+    if (snapshot_.linux.seccomp) {
+      auto program = seccomp_program(*snapshot_.linux.seccomp, cache_);
+      if (!program.filter.empty()) request.seccomp = LoadSeccomp{std::move(program.filter), program.flags, program.notifies};
+    }
+    return plan_exec(std::move(request));
+  }
+
+  const ExecOptions& options_;
+  Record record_;
+  Pidfd first_;
+  Spec snapshot_;
+  Process process_;
+  std::string cache_;
+  Inheritance inheritance_;
+  Host host_ = Host::probe();
+};
+
+}  // namespace
+
+int Container::exec(const ExecOptions& options) const {
+  const auto directory = StateDirectory::open(store_, id_);
+  auto record = existing(directory);
+  auto first = first_process(record);
+  if (!first) throw Error("cannot exec in a stopped container");
+  if (status_of(directory, record) == Status::paused && !options.ignore_paused)
+    throw Error("cannot exec in a paused container (use --ignore-paused to override)");
+  const Entrance entrance(directory, options, std::move(record), std::move(*first));
+
+  std::optional<Attendance> attendance;
+  if (options.attachment == Attachment::foreground) attendance.emplace();
+  auto child = entrance.enter();
+  Fd terminal;
+  std::string terminal_name;
+  while (const auto message = child.next()) {
+    if (message->word != Word::terminal) throw Error("the container's process said what it should not");
+    terminal = sys::duplicate(message->fd);
+    terminal_name = message->text;
+  }
+  hand_over(options, terminal, terminal_name, child.pidfd(), "setns");
+  write_pid_file(options.pid_file, child.pid());
+  if (!attendance) {
+    child.release();
+    return 0;
+  }
+  const int status = attendance->attend(child.pidfd(), std::move(terminal));
+  child.release();
+  return status;
+}
+
+}  // namespace oci

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "container/exec_cgroup.hpp"
+
+#include "base/files.hpp"
+#include "base/syscalls.hpp"
+#include "kernel/cgroup.hpp"
+
+namespace oci {
+namespace {
+
+/// A path of directories below a cgroup; nothing that leads out of it.
+void check_sub_cgroup(const std::string& sub) {
+  const auto clean = clean_path("/" + sub);
+  if (("/" + sub).find("/..") != std::string::npos || clean.empty()) throw Error(sub + " is not a sub cgroup path: bad sub cgroup path");
+}
+
+/// Where the first process is now, as an absolute directory; empty when that cannot be told.
+std::string current_cgroup_of(pid_t pid) {
+  const auto text = try_read_file(working_directory, "/proc/" + std::to_string(pid) + "/cgroup");
+  if (!text) return {};
+  std::string_view rest(*text);
+  while (!rest.empty()) {
+    const auto line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (line.starts_with("0::")) return CgroupHost::probe().mount + std::string(line.substr(3));
+  }
+  return {};
+}
+
+Child launch_below(const std::string& path, const std::function<Child(FdRef)>& launch) {
+  return launch(sys::openat(working_directory, path, O_PATH | O_DIRECTORY));
+}
+
+}  // namespace
+
+Child launch_in_cgroup(const Record& record, const std::string& sub, const std::function<Child(FdRef)>& launch) {
+  check_sub_cgroup(sub);
+  if (record.cgroup.empty()) {
+    if (!sub.empty()) throw Error("--cgroup: the container has no cgroup");
+    return launch(FdRef(-1));
+  }
+  const bool asked = !sub.empty();
+  const auto path = asked ? clean_path(record.cgroup + "/" + sub) : record.cgroup;
+  try {
+    return launch_below(path, launch);
+  } catch (const Error& error) {
+    // EBUSY: controllers are enabled for its children, so it must not hold processes itself (cgroups(7)).
+    const bool elsewhere = error.code() == EBUSY || error.code() == ENOENT || error.code() == ENODEV;
+    if (asked) throw Error("adding pid to cgroups: " + std::string(error.what()), error.code());
+    if (!elsewhere) throw;
+  }
+  return launch_below(current_cgroup_of(record.pid), launch);
+}
+
+}  // namespace oci

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "container/presence.hpp"
+
+#include <csignal>
+
+#include "base/log.hpp"
+#include "base/syscalls.hpp"
+#include "container/hooks.hpp"
+#include "oci/error.hpp"
+#include "plan/hooks.hpp"
+
+namespace oci {
+namespace {
+
+constexpr int patience_ms = 10'000;
+
+}  // namespace
+
+Record existing(const StateDirectory& directory) {
+  auto record = directory.load();
+  if (!record) throw Error("container is still being created");
+  return std::move(*record);
+}
+
+std::optional<Pidfd> first_process(const Record& record) {
+  auto process = sys::try_pidfd_open(record.pid);
+  // Opened before the comparison: what is compared is what is held.
+  if (!process || start_time_of(record.pid) != record.start_time) return std::nullopt;
+  return process;
+}
+
+std::optional<Cgroup> cgroup_of(const Record& record) {
+  if (record.cgroup.empty()) return std::nullopt;
+  return Cgroup::try_open(record.cgroup);
+}
+
+Cgroup cgroup_to_freeze(const Record& record) {
+  auto cgroup = cgroup_of(record);
+  if (!cgroup) throw Error("the container has no cgroup, and only a cgroup can be frozen");
+  return std::move(*cgroup);
+}
+
+Status status_of(const StateDirectory& directory, const Record& record) {
+  if (start_time_of(record.pid) != record.start_time) return Status::stopped;
+  const auto cgroup = cgroup_of(record);
+  if (cgroup && cgroup->frozen()) return Status::paused;
+  return directory.awaits_start() ? Status::created : Status::running;
+}
+
+void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidfd>& process, bool owns_cgroup) {
+  if (cgroup && owns_cgroup) cgroup->kill();
+  if (!process) return;
+  sys::pidfd_send_signal(*process, SIGKILL);
+  if (!sys::has_ended(*process, patience_ms)) throw Error("container init still running");
+}
+
+void remove_container(StateDirectory& directory, const Record& record) {
+  const auto cgroup = cgroup_of(record);
+  end_processes(cgroup, first_process(record), true);
+  if (cgroup) cgroup->remove();
+  directory.remove();
+  try {
+    run_hooks(record.poststop, "poststop", state_json({record.id, "stopped", record.bundle, record.annotations}, 0), record.bundle);
+  } catch (const Error& error) {
+    // runtime.md, "Lifecycle", 13: a failing poststop hook is a warning.
+    log::warning(error.what());
+  }
+}
+
+}  // namespace oci

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a remembered container still lives, and how its life is ended.
+#pragma once
+#include <optional>
+
+#include "base/handle.hpp"
+#include "container/state.hpp"
+#include "kernel/cgroup.hpp"
+#include "oci/container.hpp"
+
+namespace oci {
+
+/// @throws Error while the container is only being made
+Record existing(const StateDirectory& directory);
+
+/// The first process, if it lives and is no zombie: its pidfd is compared with the start time, so it is never a later process
+/// with the same number.
+std::optional<Pidfd> first_process(const Record& record);
+
+/// Nothing when it has none, or when it is gone.
+std::optional<Cgroup> cgroup_of(const Record& record);
+/// @throws Error when there is none to freeze
+Cgroup cgroup_to_freeze(const Record& record);
+
+Status status_of(const StateDirectory& directory, const Record& record);
+
+/// SIGKILL to the first process, and to everything in the cgroup; waits until they have ended. `owns_cgroup`: the cgroup is the
+/// container's alone.
+void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidfd>& process, bool owns_cgroup);
+
+/// Ends what lives, removes cgroup and directory, runs the poststop hooks.
+void remove_container(StateDirectory& directory, const Record& record);
+
+}  // namespace oci

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// create, start, stay, delete: what a person types.
+#include <optional>
+
+#include "container/attend.hpp"
+#include "container/creation.hpp"
+#include "container/presence.hpp"
+#include "oci/container.hpp"
+
+namespace oci {
+
+int run(const Store& store, const std::string& id, const RunOptions& options) {
+  const bool stays = options.attachment == Attachment::foreground;
+  std::optional<Attendance> attendance;
+  if (stays) attendance.emplace(options.no_subreaper ? Orphans::left : Orphans::reaped);
+
+  Creation creation(store, id, options, Starter::this_process);
+  creation.stand();
+  creation.start();
+  if (!stays) {
+    creation.keep();
+    return 0;
+  }
+  const int status = attendance->attend(creation.process(), creation.take_terminal());
+  creation.keep();
+  if (!options.keep) {
+    auto directory = StateDirectory::open(store, id);
+    directory.lock();
+    remove_container(directory, creation.record());
+  }
+  return status;
+}
+
+}  // namespace oci

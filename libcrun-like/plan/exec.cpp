@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/exec.hpp"
+
+#include <sched.h>
+
+#include "plan/process.hpp"
+
+namespace oci {
+
+InitPlan plan_exec(ExecPlan request) {
+  const auto& wanted = request.process;
+  const bool in_user_namespace = (request.namespaces & CLONE_NEWUSER) != 0;
+  ProcessPlan process{.process = wanted,
+                      .host = request.host,
+                      .linux = request.linux,
+                      .in_user_namespace = in_user_namespace,
+                      .keyring = request.no_new_keyring ? "" : "_ses." + request.id,
+                      .seccomp = std::move(request.seccomp),
+                      .preserve_fds = request.preserve_fds};
+  InitPlan plan;
+  add_first(plan, process);
+  add_labels(plan, process, Proc::host);
+  if (in_user_namespace) add_raised_limits(plan, wanted);  // inside, the container's root may only lower them
+  plan.add(JoinProcess{request.first_process, request.namespaces}, "linux.namespaces");
+  if (request.root) plan.add(EnterRoot{std::move(request.root)}, "root.path");
+  if (in_user_namespace) plan.add(BecomeRoot{}, "linux.namespaces");
+  add_streams(plan, wanted, Console::none);
+  add_identity(plan, process);
+  // Everything the container's other processes could abuse is gone before one of them can see this process (CVE-2016-9962).
+  if ((request.namespaces & CLONE_NEWPID) != 0) plan.add(Fork{}, "linux.namespaces");
+  plan.add(NewSession{});
+  add_late_filter(plan, process);
+  add_program(plan, process);
+  return plan;
+}
+
+}  // namespace oci

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order in which one more process enters a container.
+#pragma once
+#include "oci/spec.hpp"
+#include "plan/host.hpp"
+#include "plan/plan.hpp"
+
+namespace oci {
+
+struct ExecPlan {
+  const Process& process;
+  const Linux& linux;  ///< as the container was created with
+  const Host& host;
+  std::string id;
+  FdRef first_process;  ///< pidfd: its namespaces are joined
+  int namespaces = 0;   ///< CLONE_NEW… of those that differ from the runtime's
+  Fd root;              ///< where the container has no mount namespace; otherwise empty
+  bool no_new_keyring = false;
+  unsigned preserve_fds = 0;
+  std::optional<LoadSeccomp> seccomp;
+};
+
+InitPlan plan_exec(ExecPlan request);
+
+}  // namespace oci
