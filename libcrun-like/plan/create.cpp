@@ -24,6 +24,10 @@ void add_machine(InitPlan& plan, const Spec& spec) {
   }
 }
 
+bool has_mount_labels(const Spec& spec) {
+  return !spec.linux.mount_label.empty() && has_selinux();
+}
+
 }  // namespace
 
 InitPlan plan_create(CreatePlan request) {
@@ -40,17 +44,27 @@ InitPlan plan_create(CreatePlan request) {
                       .start_fifo = request.start_fifo};
   const auto state = [&](const char* status) { return StateTemplate{request.id, status, request.bundle, spec.annotations}; };
 
+  const MountHost mounts{.bundle = request.bundle,
+                         .cgroup_directory = request.cgroup,
+                         .user_namespace = namespaces.user || request.host.in_user_namespace,
+                         .parent_opens_sources = namespaces.new_user,
+                         .enters_pid_namespace_later = namespaces.birth == Birth::late,
+                         .pid_namespace = FdRef(-1),
+                         .no_pivot = request.no_pivot,
+                         .kcore = request.host.has_kcore,
+                         .selinux = has_mount_labels(spec)};
+
   InitPlan plan;
   if (!namespaces.new_user) add_first(plan, process);  // else the runtime does it, which keeps the host's privileges
   add_namespaces(plan, spec.linux, namespaces);
 
-  add_mounts(plan, {.spec = spec, .host = request.host, .bundle = request.bundle, .rootfs = request.rootfs, .cgroup = request.cgroup,
-                    .namespaces = namespaces});
+  add_filesystem(plan, spec, mounts);
   if (!spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty())
     plan.add(Meet{Word::hooks}, "hooks");  // config.md: after the namespaces have been created, before pivot_root
   add_hooks(plan, spec.hooks.create_container, "createContainer", state("creating"));
   add_streams(plan, *spec.process, Console::dev_console);
-  add_root_change(plan, {.spec = spec, .no_pivot = request.no_pivot});
+  add_new_root(plan, spec, mounts);
+  add_restrictions(plan, spec);
 
   add_machine(plan, spec);
   if (namespaces.birth != Birth::late) plan.add(NewSession{});

@@ -20,6 +20,7 @@ Host Host::probe() {
   Host host;
   host.euid = ::geteuid();
   host.in_user_namespace = sys::readlinkat(working_directory, "/proc/self/ns/user") != initial;
+  host.has_kcore = ::access("/proc/kcore", F_OK) == 0;
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> values{};
   if (::syscall(SYS_capget, &header, values.data()) < 0) throw Error::system("capget");
