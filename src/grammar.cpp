@@ -23,7 +23,7 @@ void set_root(CommandLine& line, std::string_view text) {
 constexpr std::array global_table{
     value<&CommandLine::globals, &Globals::cgroup_manager>(
         "cgroup-manager", "", "NAME", "who makes cgroups: cgroupfs (default), systemd, or disabled"),
-    Option{"criu", "", "PATH", "accepted for old callers; the criu in $PATH is used", change_nothing},
+    Option{"criu", "", "PATH", "accepted for old callers, without effect", change_nothing},
     flag<&CommandLine::globals, &Globals::debug>("debug", "", "log what is done, step by step"),
     flag<&CommandLine::help>("help", "h?", "show help"),
     value<&CommandLine::globals, &Globals::log>("log", "", "FILE",

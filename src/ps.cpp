@@ -94,7 +94,8 @@ std::string run_ps(std::vector<std::string> arguments) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0)
     if (errno != EINTR) throw Error::system("wait for ps");
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw Error("ps failed: see its message above");
+  if (WIFSIGNALED(status)) throw Error("ps was killed by signal " + std::to_string(WTERMSIG(status)));
+  if (WEXITSTATUS(status) != 0) throw Error("ps failed with exit status " + std::to_string(WEXITSTATUS(status)));
   return text;
 }
 
