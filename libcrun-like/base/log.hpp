@@ -29,4 +29,8 @@ inline void warning(std::string_view message) { write(Level::warning, message); 
 /// (conmon hands the runtime's standard error on, containerd reads the log).
 void fatal(std::string_view message);
 
+/// `text` with whatever a terminal would obey rather than show written as an escape ("\x1b"): names and messages may
+/// come from an image.
+std::string printable(std::string_view text);
+
 }  // namespace oci::log

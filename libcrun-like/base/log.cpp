@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+
+#include "base/json.hpp"
+
+namespace oci::log {
+namespace {
+
+struct Sink {
+  Level lowest = Level::warning;
+  Format format = Format::text;
+  int file = -1;  ///< a plain number, because a Handle would need a destructor to run at exit; -1: standard error
+};
+constinit Sink sink;
+
+/// conmon waits for us before it empties the pipe that our standard error is.
+constexpr std::size_t longest_message = std::size_t{16} * 1024;
+
+std::string_view name_of(Level level) noexcept {
+  static constexpr std::array<std::string_view, 4> names{"debug", "info", "warning", "error"};
+  return names.at(static_cast<std::size_t>(level));
+}
+
+/// RFC 3339. Not by gmtime(3), which reads /etc/localtime: the container's, when its child is who logs.
+std::string timestamp() {
+  using namespace std::chrono;
+  const auto now = time_point_cast<seconds>(system_clock::now());
+  const auto today = floor<days>(now);
+  const year_month_day date(today);
+  const hh_mm_ss time(now - today);
+  std::array<char, sizeof "2026-11-23T01:19:48Z" + 8> text{};
+  const int size = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ",
+                                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                                 static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+                                 static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()));
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+/// One character of UTF-8 at the front of `text`; size 0 when there is none (RFC 3629: no surrogates, nothing
+/// overlong).
+struct Character {
+  std::uint32_t code = 0;
+  std::size_t size = 0;
+};
+
+Character first_character(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) -> std::uint32_t { return static_cast<unsigned char>(text[i]); };
+  const auto lead = byte(0);
+  if (lead < 0x80) return {lead, 1};
+  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  static constexpr std::array<std::uint32_t, 5> smallest{0, 0, 0x80, 0x800, 0x10000};
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return {};
+  std::uint32_t code = lead & (0x7FU >> size);
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80U) return {};
+    code = code << 6U | (byte(i) & 0x3FU);
+  }
+  if (code < smallest.at(size) || (code >= 0xD800 && code <= 0xDFFF) || code > 0x10FFFF) return {};
+  return {code, size};
+}
+
+/// What a terminal does not show as a character of its own, or lets change the direction of others.
+bool is_invisible(std::uint32_t code) noexcept {
+  struct Range {
+    std::uint32_t first, last;
+  };
+  static constexpr std::array<Range, 9> ranges{{{0x00, 0x1F},
+                                                {0x7F, 0xA0},
+                                                {0xAD, 0xAD},
+                                                {0x61C, 0x61C},
+                                                {0x200B, 0x200F},
+                                                {0x2028, 0x202F},
+                                                {0x2060, 0x206F},
+                                                {0xFEFF, 0xFEFF},
+                                                {0xE0000, 0x10FFFF}}};
+  for (const auto& [first, last] : ranges)
+    if (code >= first && code <= last) return true;
+  return false;
+}
+
+void append_escape(std::string& result, char letter, std::uint32_t code, unsigned digits) {
+  static constexpr std::string_view hexadecimal = "0123456789abcdef";
+  (result += '\\') += letter;
+  while (digits-- > 0) result += hexadecimal[code >> digits * 4U & 0xFU];
+}
+
+/// Go's %q without the quotation marks; `marks`: those that get a backslash.
+std::string escaped(std::string_view text, std::string_view marks) {
+  static constexpr std::string_view controls = "\a\b\f\n\r\t\v";
+  static constexpr std::string_view letters = "abfnrtv";
+  std::string result;
+  result.reserve(text.size() + text.size() / 8);
+  while (!text.empty()) {
+    const auto [code, size] = first_character(text);
+    const auto control = size == 1 ? controls.find(text[0]) : controls.npos;
+    if (size == 0)
+      append_escape(result, 'x', static_cast<unsigned char>(text[0]), 2);
+    else if (control != controls.npos)
+      (result += '\\') += letters[control];
+    else if (size == 1 && marks.find(text[0]) != marks.npos)
+      (result += '\\') += text[0];
+    else if (!is_invisible(code))
+      result += text.substr(0, size);
+    else if (code < 0x80)
+      append_escape(result, 'x', code, 2);
+    else if (code < 0x10000)
+      append_escape(result, 'u', code, 4);
+    else
+      append_escape(result, 'U', code, 8);
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return result;
+}
+
+/// JSON has to be UTF-8: other bytes become U+FFFD, as Go's decoder would have it.
+std::string as_utf8(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    const auto size = first_character(text).size;
+    result += size == 0 ? "\xEF\xBF\xBD" : text.substr(0, size);
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return result;
+}
+
+std::string as_json(Level level, std::string_view message) {
+  json::Writer writer;
+  writer.open_object().member("level", name_of(level)).member("msg", as_utf8(message)).member("time", timestamp());
+  return writer.close_object().text();
+}
+
+std::string as_text(Level level, std::string_view message) {
+  std::string line = "time=\"" + timestamp() + "\" level=";
+  return line.append(name_of(level)).append(" msg=\"").append(escaped(message, "\"\\")).append("\"");
+}
+
+/// For a person at a terminal. A message that begins with our name ("runtime run failed: …") does not get it twice.
+std::string as_speech(Level level, std::string_view message) {
+  const std::string name = program_invocation_short_name;
+  std::string line = name + ": ";
+  if (level != Level::error)
+    line.append(name_of(level)).append(": ");
+  else if (message.starts_with(name + ": ") || message.starts_with(name + " "))
+    line.clear();
+  return line += printable(message);
+}
+
+void put(int file, std::string line) {
+  line += '\n';
+  // A log that cannot be written is no reason to fail, and there is nobody left to tell.
+  while (::write(file, line.data(), line.size()) < 0 && errno == EINTR) continue;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  return escaped(text, {});
+}
+
+void configure(Level lowest, Format format, Fd file) {
+  if (sink.file >= 0) ::close(sink.file);
+  sink = {lowest, format, file.release()};
+}
+
+bool debugging() noexcept {
+  return sink.lowest == Level::debug;
+}
+
+void write(Level level, std::string_view message) {
+  if (level < sink.lowest) return;
+  message = message.substr(0, longest_message);
+  const int file = sink.file >= 0 ? sink.file : STDERR_FILENO;
+  if (sink.format == Format::json) return put(file, as_json(level, message));
+  if (sink.file < 0 && ::isatty(STDERR_FILENO) == 1) return put(file, as_speech(level, message));
+  put(file, as_text(level, message));
+}
+
+void fatal(std::string_view message) {
+  write(Level::error, message);
+  if (sink.file >= 0) put(STDERR_FILENO, printable(message.substr(0, longest_message)));
+}
+
+}  // namespace oci::log

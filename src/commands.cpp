@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands.hpp"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <regex.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "base/files.hpp"
+#include "base/log.hpp"
+#include "base/syscalls.hpp"
+#include "container_id.hpp"
+#include "features.hpp"
+#include "grammar.hpp"
+#include "listing.hpp"
+#include "ps.hpp"
+#include "spec/default_spec.hpp"
+#include "spec/names.hpp"
+#include "store.hpp"
+#include "text.hpp"
+
+namespace oci::cli {
+namespace {
+
+CgroupDriver cgroup_driver(const Globals& globals) {
+  // The word wins over the flag: conmon adds --systemd-cgroup to whatever Podman chose for one container.
+  if (globals.cgroup_manager.empty()) return globals.systemd_cgroup ? CgroupDriver::systemd : CgroupDriver::cgroupfs;
+  if (globals.cgroup_manager == "cgroupfs") return CgroupDriver::cgroupfs;
+  if (globals.cgroup_manager == "systemd") return CgroupDriver::systemd;
+  if (globals.cgroup_manager == "disabled") return CgroupDriver::disabled;
+  throw Error("unknown cgroup manager \"" + globals.cgroup_manager + "\": expected cgroupfs, systemd or disabled");
+}
+
+// create and run
+// --------------------------------------------------------------------------------------------------------
+
+/// A container to be made: its name, whether that was made up, and everything that was asked for.
+struct Order {
+  std::string id;
+  bool is_new_name = false;
+  RunOptions options;
+};
+
+Order order_of(const CommandLine& line) {
+  Order order{line.arguments.front(), is_bundle(line.arguments.front()), line.run};
+  if (order.is_new_name) {
+    if (!line.run.bundle.empty())
+      throw Error("\"" + order.id + "\" is a bundle, and so is --bundle " + line.run.bundle);
+    order.options.bundle = absolute_path(order.id);
+    order.id = make_id(order.options.bundle);
+  }
+  check_id(order.id);
+  if (order.options.bundle.empty()) order.options.bundle = absolute_path(".");
+  order.options.cgroup_driver = cgroup_driver(line.globals);
+  make_default_root(line.globals);
+  return order;
+}
+
+void create(const CommandLine& line) {
+  in_context([] { return std::string(program()) + " create failed"; },
+             [&] {
+               auto order = order_of(line);
+               order.options.attachment = Attachment::detached;
+               Container::create(store_of(line.globals), order.id, order.options);
+               if (order.is_new_name) print(order.id + "\n");
+             });
+}
+
+int run(const CommandLine& line) {
+  return in_context([] { return std::string(program()) + " run failed"; },
+                    [&] {
+                      const auto order = order_of(line);
+                      const int status = oci::run(store_of(line.globals), order.id, order.options);
+                      const bool detached = order.options.attachment == Attachment::detached;
+                      if (order.is_new_name && detached) print(order.id + "\n");
+                      return status;
+                    });
+}
+
+// One existing container
+// ------------------------------------------------------------------------------------------------
+
+Container open(const CommandLine& line) {
+  check_id(line.arguments.front());
+  return Container::open(store_of(line.globals), line.arguments.front());
+}
+
+int exec(const CommandLine& line) {
+  return in_context([] { return "exec failed"; },
+                    [&] {
+                      auto options = line.exec;
+                      options.args.assign(line.arguments.begin() + 1, line.arguments.end());
+                      return open(line).exec(options);
+                    });
+}
+
+void show_processes(const CommandLine& line) {
+  const bool json = wants_json(line.format);
+  const auto pids = open(line).processes();
+  if (json) return print(pids_text(pids));
+  std::vector<std::string> arguments(line.arguments.begin() + 1, line.arguments.end());
+  if (arguments.empty()) arguments.emplace_back("-ef");
+  print(matching_lines(run_ps(std::move(arguments)), pids));
+}
+
+// One or, by --regex, several
+// -------------------------------------------------------------------------------------------
+
+/// regcomp(3), extended syntax, because C++'s <regex> needs a locale.
+class Pattern {
+ public:
+  explicit Pattern(const std::string& text) {
+    if (const int code = ::regcomp(&compiled_, text.c_str(), REG_EXTENDED | REG_NOSUB); code != 0) {
+      std::string reason(::regerror(code, &compiled_, nullptr, 0), '\0');
+      ::regerror(code, &compiled_, reason.data(), reason.size());
+      reason.pop_back();
+      throw Error("regular expression \"" + text + "\": " + reason);
+    }
+  }
+  ~Pattern() { ::regfree(&compiled_); }
+  Pattern(const Pattern&) = delete;
+  Pattern& operator=(const Pattern&) = delete;
+
+  bool matches(const std::string& text) const { return ::regexec(&compiled_, text.c_str(), 0, nullptr, 0) == 0; }
+
+ private:
+  regex_t compiled_{};
+};
+
+/// Calls `act(store, id)` for the container that is meant, or for each one that --regex matches. One that fails does
+/// not keep the others from their turn; the Error then names each of them.
+template <class Act>
+void for_each_meant(const CommandLine& line, Act act) {
+  const auto store = store_of(line.globals);
+  if (!line.regex) {
+    check_id(line.arguments.front());
+    return act(store, line.arguments.front());
+  }
+  const Pattern pattern(line.arguments.front());
+  std::string failures;
+  for (const auto& state : list(store)) {
+    if (!pattern.matches(state.id)) continue;
+    try {
+      act(store, state.id);
+    } catch (const Error& error) {
+      failures.append(failures.empty() ? "" : "; ").append(state.id).append(": ").append(error.what());
+    }
+  }
+  if (!failures.empty()) throw Error(failures);
+}
+
+void kill(const CommandLine& line) {
+  const auto& arguments = line.arguments;
+  const auto signal = arguments.size() > 1 ? find_signal(arguments[1]) : SIGTERM;
+  if (!signal) throw Error("unknown signal \"" + arguments[1] + "\"");
+  for_each_meant(
+      line, [&](const Store& store, const std::string& id) { Container::open(store, id).kill(*signal, line.all); });
+}
+
+bool can_be_read(const Store& store, const std::string& id) {
+  try {
+    Container::open(store, id).state();
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+void remove(const CommandLine& line) {
+  for_each_meant(line, [&](const Store& store, const std::string& id) {
+    // Only what nobody can make sense of may go without a look at its processes.
+    if (line.force && !can_be_read(store, id)) return remove_remains(store, id);
+    Container::open(store, id).remove(line.force);
+  });
+}
+
+// The others
+// ------------------------------------------------------------------------------------------------------------
+
+void show_list(const CommandLine& line) {
+  const auto store = store_of(line.globals);
+  // A missing default directory means that there never was a container, a missing --root is a typing error.
+  if (!line.globals.root.empty()) sys::openat(working_directory, store.root, O_PATH | O_DIRECTORY);
+  print(list_text(list(store), line.format, line.quiet));
+}
+
+bool is_cgroup2() {
+  struct statfs status {};
+  return ::statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+void write_spec(const CommandLine& line) {
+  static constexpr mode_t readable = 0666;
+  const auto bundle = line.run.bundle.empty() ? std::string(".") : line.run.bundle;
+  const auto directory = sys::openat(working_directory, bundle, O_PATH | O_DIRECTORY);
+  const auto [file, code] = sys::try_openat(directory, line.spec_file, O_WRONLY | O_CREAT | O_EXCL, readable);
+  if (code == EEXIST) throw Error("File " + line.spec_file + " exists. Remove it first");
+  if (code != 0) throw Error::system("create " + line.spec_file, code);
+  const auto owner = line.rootless ? std::optional<Owner>({::geteuid(), ::getegid()}) : std::nullopt;
+  write_all(file, default_spec(is_cgroup2(), owner), line.spec_file);
+}
+
+void show_help(const CommandLine& line) {
+  const auto* command = line.arguments.empty() ? nullptr : find_command(line.arguments.front());
+  if (!line.arguments.empty() && !command) throw Error("No help topic for '" + line.arguments.front() + "'");
+  print(help_text(command));
+}
+
+log::Level lowest_level(const Globals& globals, bool json_file) {
+  const auto& word = globals.log_level;
+  if (globals.debug || word == "debug") return log::Level::debug;
+  if (word == "info") return log::Level::info;
+  if (word == "warning") return log::Level::warning;
+  if (word == "error") return log::Level::error;
+  if (!word.empty()) throw Error("invalid log-level: " + word);
+  // Podman decodes the whole file as the one object that says why a command failed.
+  return json_file ? log::Level::error : log::Level::warning;
+}
+
+Fd open_log_file(std::string target) {
+  static constexpr mode_t readable = 0644;
+  for (const std::string_view service : {"journald:", "syslog:"})
+    if (target.starts_with(service))
+      throw Error("--log " + target + ": logging to that service is not implemented yet");
+  if (target.starts_with("file:")) target.erase(0, std::string_view("file:").size());
+  return sys::openat(working_directory, target, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, readable);
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+  write_all(FdRef(STDOUT_FILENO), text, "standard output");
+}
+
+void open_log(const Globals& globals) {
+  const auto& format = globals.log_format;
+  if (!format.empty() && format != "text" && format != "json") throw Error("invalid log-format: " + format);
+  const bool json = format == "json";
+  const auto lowest = lowest_level(globals, json && !globals.log.empty());
+  log::configure(lowest, json ? log::Format::json : log::Format::text,
+                 globals.log.empty() ? Fd() : open_log_file(globals.log));
+}
+
+int perform(const CommandLine& line) {
+  switch (line.command->verb) {
+    case Verb::create:
+      return create(line), 0;
+    case Verb::remove:
+      return remove(line), 0;
+    case Verb::exec:
+      return exec(line);
+    case Verb::features:
+      return print(features_text(mechanisms())), 0;
+    case Verb::help:
+      return show_help(line), 0;
+    case Verb::kill:
+      return kill(line), 0;
+    case Verb::list:
+      return show_list(line), 0;
+    case Verb::pause:
+      return open(line).pause(), 0;
+    case Verb::ps:
+      return show_processes(line), 0;
+    case Verb::resume:
+      return open(line).resume(), 0;
+    case Verb::run:
+      return run(line);
+    case Verb::spec:
+      return write_spec(line), 0;
+    case Verb::start:
+      return open(line).start(), 0;
+    case Verb::state:
+      return print(state_text(open(line).state())), 0;
+  }
+  throw Error("the command has no meaning");  // not reached: parse() only chooses commands of the table
+}
+
+}  // namespace oci::cli

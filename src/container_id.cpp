@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "container_id.hpp"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+
+#include "oci/error.hpp"
+
+namespace oci::cli {
+namespace {
+
+bool is_allowed(char c) noexcept {
+  const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  return letter || (c >= '0' && c <= '9') || std::string_view("_+.-").find(c) != std::string_view::npos;
+}
+
+}  // namespace
+
+void check_id(std::string_view id) {
+  if (id.empty()) throw Error("container id cannot be empty");
+  if (id.size() > NAME_MAX)
+    throw Error("invalid container ID format: more than " + std::to_string(NAME_MAX) + " characters");
+  if (id == "." || id == ".." || !std::all_of(id.begin(), id.end(), is_allowed))
+    throw Error("invalid container ID format: \"" + std::string(id) + "\" (letters, digits and _+.- are allowed)");
+}
+
+bool is_bundle(std::string_view argument) noexcept {
+  return argument == "." || argument == ".." || argument.find('/') != argument.npos;
+}
+
+std::string make_id(std::string_view bundle) {
+  static constexpr std::size_t longest_stem = 40;
+  static constexpr std::string_view hexadecimal = "0123456789abcdef";
+  std::array<unsigned char, 3> random{};
+  if (::getrandom(random.data(), random.size(), 0) < 0) throw Error::system("get random bytes");
+  std::string id;
+  for (const char c : bundle.substr(bundle.rfind('/') + 1).substr(0, longest_stem))
+    if (is_allowed(c)) id += c;
+  id += id.empty() ? "bundle-" : "-";
+  for (const unsigned byte : random) (id += hexadecimal[byte >> 4U]) += hexadecimal[byte & 0xFU];
+  return id;
+}
+
+}  // namespace oci::cli

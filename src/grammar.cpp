@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grammar.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace oci::cli {
+namespace {
+
+/// For options that runc or crun once needed and whose right effect is none.
+void change_nothing(CommandLine& /*line*/, std::string_view /*text*/) {}
+
+void set_rootless(CommandLine& /*line*/, std::string_view text) {
+  // What the caller may do is found out where it matters; the word is only checked, so that a typing error is noticed.
+  if (text != "auto" && text != "AUTO" && text != "Auto" && !truth(text)) throw Error("expected true, false or auto");
+}
+
+void set_root(CommandLine& line, std::string_view text) {
+  line.globals.root = absolute_path(std::string(text));
+  if (line.globals.root == "/") throw Error("Option --root argument should not be set to /");
+}
+
+constexpr std::array global_table{
+    value<&CommandLine::globals, &Globals::cgroup_manager>(
+        "cgroup-manager", "", "NAME", "who makes cgroups: cgroupfs (default), systemd, or disabled"),
+    Option{"criu", "", "PATH", "accepted for old callers, without effect", change_nothing},
+    flag<&CommandLine::globals, &Globals::debug>("debug", "", "log what is done, step by step"),
+    flag<&CommandLine::help>("help", "h?", "show help"),
+    value<&CommandLine::globals, &Globals::log>("log", "", "FILE",
+                                                "append log messages to FILE instead of standard error"),
+    value<&CommandLine::globals, &Globals::log_format>("log-format", "", "FORMAT", "text (default) or json"),
+    value<&CommandLine::globals, &Globals::log_level>("log-level", "", "LEVEL",
+                                                      "log nothing below LEVEL: error, warning, info, or debug"),
+    Option{"root", "", "DIR", "where containers are remembered (default: /run/runtime, or $XDG_RUNTIME_DIR/runtime)",
+           set_root},
+    Option{"rootless", "", "VALUE", "true, false, or auto; accepted for old callers, the runtime finds out itself",
+           set_rootless},
+    flag<&CommandLine::globals, &Globals::systemd_cgroup>("systemd-cgroup", "", "the same as --cgroup-manager systemd"),
+    flag<&CommandLine::usage>("usage", "", "show how the command is called"),
+    flag<&CommandLine::version>("version", "vV", "show the version"),
+};
+
+constexpr std::array create_table{
+    path<&CommandLine::run, &RunOptions::bundle>("bundle", "b", "DIR", "the bundle (default: the working directory)"),
+    path<&CommandLine::run, &RunOptions::config_file>("config", "f", "FILE",
+                                                      "use FILE instead of the bundle's config.json"),
+    path<&CommandLine::run, &RunOptions::console_socket>("console-socket", "", "SOCKET",
+                                                         "send the terminal's controlling side to this unix socket"),
+    flag<&CommandLine::run, &RunOptions::no_new_keyring>("no-new-keyring", "",
+                                                         "keep the caller's session keyring instead of making one"),
+    flag<&CommandLine::run, &RunOptions::no_pivot>("no-pivot", "",
+                                                   "do not use pivot_root(2), which an initramfs refuses; less safe"),
+    path<&CommandLine::run, &RunOptions::pid_file>("pid-file", "", "FILE", "write the process id to FILE"),
+    path<&CommandLine::run, &RunOptions::pidfd_socket>("pidfd-socket", "", "SOCKET",
+                                                       "send a pidfd of the process to this unix socket"),
+    value<&CommandLine::run, &RunOptions::preserve_fds>(
+        "preserve-fds", "", "N", "pass N more descriptors on, from 3 (behind those of $LISTEN_FDS)"),
+};
+
+constexpr std::array create_only_table{
+    Option{"no-subreaper", "", "", "accepted for old callers: create leaves no process behind that could be one",
+           [](CommandLine& /*line*/, std::string_view text) {
+             bool unused = false;
+             assign(unused, text);
+           }},
+};
+
+constexpr std::array run_only_table{
+    flag<&CommandLine::run, &RunOptions::attachment>("detach", "d", "return as soon as the container runs"),
+    flag<&CommandLine::run, &RunOptions::keep>("keep", "", "do not delete the container when its process has ended"),
+    flag<&CommandLine::run, &RunOptions::no_subreaper>("no-subreaper", "", "leave orphaned processes to the caller"),
+};
+
+constexpr std::array exec_table{
+    value<&CommandLine::exec, &ExecOptions::additional_gids>("additional-gids", "g", "GID", "add a group (repeatable)"),
+    value<&CommandLine::exec, &ExecOptions::apparmor_profile>("apparmor", "", "PROFILE", "set the AppArmor profile"),
+    value<&CommandLine::exec, &ExecOptions::capabilities>("cap", "c", "CAP", "add a capability (repeatable)"),
+    value<&CommandLine::exec, &ExecOptions::cgroup>(
+        "cgroup", "", "PATH", "run in this existing cgroup below the container's: [CONTROLLER:]PATH"),
+    path<&CommandLine::exec, &ExecOptions::console_socket>("console-socket", "", "SOCKET",
+                                                           "send the terminal's controlling side to this unix socket"),
+    value<&CommandLine::exec, &ExecOptions::cwd>("cwd", "", "DIR", "the working directory in the container"),
+    flag<&CommandLine::exec, &ExecOptions::attachment>("detach", "d", "return as soon as the process runs"),
+    value<&CommandLine::exec, &ExecOptions::env>("env", "e", "NAME=VALUE", "add an environment variable (repeatable)"),
+    flag<&CommandLine::exec, &ExecOptions::ignore_paused>("ignore-paused", "", "allow it in a paused container"),
+    flag<&CommandLine::exec, &ExecOptions::no_new_privileges>(
+        "no-new-privs", "", "forbid the process to gain privileges, or with =false allow it"),
+    path<&CommandLine::exec, &ExecOptions::pid_file>("pid-file", "", "FILE", "write the process id to FILE"),
+    path<&CommandLine::exec, &ExecOptions::pidfd_socket>("pidfd-socket", "", "SOCKET",
+                                                         "send a pidfd of the process to this unix socket"),
+    value<&CommandLine::exec, &ExecOptions::preserve_fds>("preserve-fds", "", "N",
+                                                          "pass N more descriptors on, from 3"),
+    path<&CommandLine::exec, &ExecOptions::process_file>(
+        "process", "p", "FILE", "take the whole process from this JSON file; command and other settings do not count"),
+    value<&CommandLine::exec, &ExecOptions::selinux_label>("process-label", "", "LABEL", "set the SELinux label"),
+    flag<&CommandLine::exec, &ExecOptions::terminal>("tty", "t", "give the process a terminal"),
+    value<&CommandLine::exec, &ExecOptions::user>("user", "u", "UID[:GID]", "run as this user, by number"),
+};
+
+constexpr std::array delete_table{
+    flag<&CommandLine::force>("force", "f", "kill the container if it still runs; do nothing if there is none"),
+    flag<&CommandLine::regex>("regex", "r", "the argument is a regular expression; delete every container it matches"),
+};
+
+constexpr std::array kill_table{
+    flag<&CommandLine::all>("all", "a", "signal every process of the container"),
+    flag<&CommandLine::regex>("regex", "r", "the argument is a regular expression; signal every container it matches"),
+};
+
+constexpr std::array list_table{
+    value<&CommandLine::format>("format", "f", "FORMAT", "table (default) or json"),
+    flag<&CommandLine::quiet>("quiet", "q", "show only the ids"),
+};
+
+constexpr std::array ps_table{
+    value<&CommandLine::format>("format", "f", "FORMAT", "table (default) or json"),
+};
+
+constexpr std::array spec_table{
+    path<&CommandLine::run, &RunOptions::bundle>("bundle", "b", "DIR", "the bundle (default: the working directory)"),
+    value<&CommandLine::spec_file>("file", "f", "FILE", "write this file in the bundle (default: config.json)"),
+    flag<&CommandLine::rootless>("rootless", "", "for a container that an ordinary user can run"),
+};
+
+// In the order of the alphabet, as the help shows them.
+constexpr std::array command_table{
+    Command{.verb = Verb::create,
+            .name = "create",
+            .arguments = "<container-id>",
+            .summary = "create a container",
+            .description = "Makes the container that the bundle's config.json describes; its program waits for start.\n"
+                           "A <container-id> with a slash in it, or \".\", is a bundle: an id is made up and printed.",
+            .options = create_table,
+            .more_options = create_only_table,
+            .count = {1, 1}},
+    Command{.verb = Verb::remove,
+            .name = "delete",
+            .arguments = "<container-id>",
+            .summary = "delete a container that has stopped",
+            .description = "Removes everything the container still holds. One that was never started is killed first.",
+            .options = delete_table,
+            .more_options = {},
+            .count = {1, 1}},
+    Command{.verb = Verb::exec,
+            .name = "exec",
+            .arguments = "<container-id> <command> [argument...] || --process FILE <container-id>",
+            .summary = "run another process in a container",
+            .description = "Returns the exit status of the process, or 255 when it could not be run.",
+            .options = exec_table,
+            .more_options = {},
+            .count = {1, any_number},
+            .order = Order::before_arguments,
+            .failure_status = 255},
+    Command{.verb = Verb::features,
+            .name = "features",
+            .arguments = "",
+            .summary = "show what this runtime can do",
+            .description = "Prints a JSON object as defined by features.md of the runtime specification.",
+            .options = {},
+            .more_options = {},
+            .count = {0, 0}},
+    Command{.verb = Verb::help,
+            .name = "help",
+            .arguments = "[command]",
+            .summary = "show this list, or the help of one command",
+            .description = "",
+            .options = {},
+            .more_options = {},
+            .count = {0, 1}},
+    Command{.verb = Verb::kill,
+            .name = "kill",
+            .arguments = "<container-id> [signal]",
+            .summary = "send a signal (default: TERM) to a container's first process",
+            .description = "The signal is a number or a name, with or without SIG, in any case: 9, kill, SIGRTMIN+1.",
+            .options = kill_table,
+            .more_options = {},
+            .count = {1, 2},
+            .order = Order::before_arguments},
+    Command{.verb = Verb::list,
+            .name = "list",
+            .arguments = "",
+            .summary = "show the containers below the root directory",
+            .description = "",
+            .options = list_table,
+            .more_options = {},
+            .count = {0, 0}},
+    Command{.verb = Verb::pause,
+            .name = "pause",
+            .arguments = "<container-id>",
+            .summary = "stop all processes of a container until resume",
+            .description = "",
+            .options = {},
+            .more_options = {},
+            .count = {1, 1}},
+    Command{.verb = Verb::ps,
+            .name = "ps",
+            .arguments = "<container-id> [ps options]",
+            .summary = "show the processes of a container",
+            .description =
+                "Runs ps(1) with the given options (default: -ef) and keeps the lines of the container's processes.",
+            .options = ps_table,
+            .more_options = {},
+            .count = {1, any_number},
+            .order = Order::before_arguments},
+    Command{.verb = Verb::resume,
+            .name = "resume",
+            .arguments = "<container-id>",
+            .summary = "let the processes of a paused container go on",
+            .description = "",
+            .options = {},
+            .more_options = {},
+            .count = {1, 1}},
+    Command{.verb = Verb::run,
+            .name = "run",
+            .arguments = "<container-id>",
+            .summary = "create a container, start it, and delete it when it has ended",
+            .description = "Returns the exit status of the container's program.\n"
+                           "A <container-id> with a slash in it, or \".\", is a bundle: an id is made up.",
+            .options = create_table,
+            .more_options = run_only_table,
+            .count = {1, 1}},
+    Command{.verb = Verb::spec,
+            .name = "spec",
+            .arguments = "",
+            .summary = "write a config.json to begin with",
+            .description = "It describes a container that runs sh in the bundle's directory \"rootfs\".",
+            .options = spec_table,
+            .more_options = {},
+            .count = {0, 0}},
+    Command{.verb = Verb::start,
+            .name = "start",
+            .arguments = "<container-id>",
+            .summary = "let the program of a created container run",
+            .description = "",
+            .options = {},
+            .more_options = {},
+            .count = {1, 1}},
+    Command{.verb = Verb::state,
+            .name = "state",
+            .arguments = "<container-id>",
+            .summary = "show the state of a container",
+            .description = "Prints a JSON object as defined by runtime.md of the runtime specification.",
+            .options = {},
+            .more_options = {},
+            .count = {1, 1}},
+};
+
+constexpr std::array<std::string_view, 5> future_commands{"checkpoint", "events", "mounts", "restore", "update"};
+
+}  // namespace
+
+std::span<const Command> commands() noexcept {
+  return command_table;
+}
+
+const Command* find_command(std::string_view name) noexcept {
+  if (name == "h") name = "help";
+  const auto* row =
+      std::find_if(command_table.begin(), command_table.end(), [&](const auto& c) { return c.name == name; });
+  return row == command_table.end() ? nullptr : row;
+}
+
+std::span<const Option> global_options() noexcept {
+  return global_table;
+}
+
+bool is_future_command(std::string_view name) noexcept {
+  return std::find(future_commands.begin(), future_commands.end(), name) != future_commands.end();
+}
+
+}  // namespace oci::cli
