@@ -107,6 +107,15 @@ bool pure_cgroup2() {
   return ::statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
 }
 
+bool has_line(const std::string& lines, std::string_view line) {
+  return ("\n" + lines).find("\n" + std::string(line) + "\n") != std::string::npos;
+}
+
+std::string unquoted(std::string text) {
+  for (auto at = text.find("\\\""); at != std::string::npos; at = text.find("\\\"", at)) text.erase(at, 1);
+  return text;
+}
+
 std::string line_with(const std::string& lines, std::string_view text) {
   const auto found = lines.find(text);
   if (found == std::string::npos) return {};
@@ -238,10 +247,20 @@ Words joined(Words first, const Words& options, const Words& last) {
 
 }  // namespace
 
+namespace {
+
+/// Shows what a command complained of beside the next assertion, should that fail.
+Result noted(Result result) {
+  if (!result.err.empty()) UNSCOPED_INFO("standard error: " << result.err);
+  return result;
+}
+
+}  // namespace
+
 Result Bundle::runtime(const Words& words) {
   static unsigned number = 0;
   const std::string name = path("command" + std::to_string(++number));
-  return execute(command(words), name + ".out", name + ".err");
+  return noted(execute(command(words), name + ".out", name + ".err"));
 }
 
 Result Bundle::run(const Words& options) {
@@ -249,8 +268,8 @@ Result Bundle::run(const Words& options) {
 }
 
 Result Bundle::create(const Words& options) {
-  return execute(command(joined({"create", "--bundle", directory_}, options, {"ID"})), path("container.out"),
-                 path("container.err"));
+  return noted(execute(command(joined({"create", "--bundle", directory_}, options, {"ID"})), path("container.out"),
+                       path("container.err")));
 }
 
 Result Bundle::start() {
@@ -279,12 +298,8 @@ Running Bundle::begin_run(const Words& options, Running::Streams streams) {
 }
 
 void Bundle::launch(const Words& options) {
-  const Result created = create(options);
-  INFO("create: " << created.err);
-  REQUIRE(created.status == 0);
-  const Result started = start();
-  INFO("start: " << started.err);
-  REQUIRE(started.status == 0);
+  REQUIRE(create(options).status == 0);
+  REQUIRE(start().status == 0);
 }
 
 bool Bundle::outputs(const std::string& text) const {

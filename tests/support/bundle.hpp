@@ -95,6 +95,10 @@ class Bundle {
 const std::string& runtime_path();
 /// Whether /sys/fs/cgroup is a cgroup2 file system.
 bool pure_cgroup2();
+/// Whether one of the lines is exactly `line`.
+bool has_line(const std::string& lines, std::string_view line);
+/// A message without the backslashes that the log's text format puts before quotes.
+std::string unquoted(std::string text);
 /// The first line that contains `text`, without its end; empty when there is none.
 std::string line_with(const std::string& lines, std::string_view text);
 
