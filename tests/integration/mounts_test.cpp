@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// config.md, "Mounts" and "Root": what is mounted where, with which flags, and that nothing lands outside the rootfs.
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/bundle.hpp"
+#include "support/catch.hpp"
+
+using test::Bundle;
+using test::line_with;
+using namespace Catch::Matchers;
+
+namespace {
+
+/// The line of mountinfo for `point`, seen from inside.
+std::string mount_at(const std::string& mountinfo, const std::string& point) {
+  return line_with(mountinfo, " " + point + " ");
+}
+
+/// A directory of the bundle with one file in it.
+std::string source(const Bundle& b, const std::string& name = "source") {
+  ::mkdir(b.path(name).c_str(), 0755);
+  test::spill(b.path(name) + "/file", "from outside");
+  return b.path(name);
+}
+
+bool exists(const std::string& path) {
+  struct stat found {};
+  return ::lstat(path.c_str(), &found) == 0;
+}
+
+}  // namespace
+
+// The default file systems
+// ----------------------------------------------------------------------------------------------
+
+TEST_CASE("the configured file systems are mounted, in their order, and nothing else of the host") {
+  Bundle b;
+  const auto out = b.args({"cat", "/proc/self/mountinfo"}).run().out;
+  for (const auto& [point, type] : {std::pair{"/proc", "- proc "},
+                                    {"/dev", "- tmpfs "},
+                                    {"/dev/pts", "- devpts "},
+                                    {"/dev/shm", "- tmpfs "},
+                                    {"/dev/mqueue", "- mqueue "},
+                                    {"/sys", "- sysfs "}}) {
+    INFO(point << " in " << out);
+    CHECK_THAT(mount_at(out, point), Contains(type));
+  }
+  CHECK_FALSE(mount_at(out, "/").empty());
+  CHECK_THAT(out, !Contains("/old") && !Contains(b.path() + "root"));
+}
+
+TEST_CASE("a mount has the configured flags") {
+  Bundle b;
+  const auto out = b.args({"cat", "/proc/self/mountinfo"}).run().out;
+  CHECK_THAT(mount_at(out, "/dev/shm"), Contains("nosuid") && Contains("nodev") && Contains("noexec"));
+  CHECK_THAT(mount_at(out, "/sys"), Contains(" ro,"));
+  CHECK_THAT(mount_at(out, "/dev"), Contains("nosuid") && !Contains("noexec"));
+}
+
+TEST_CASE("a tmpfs has the configured size and mode") {
+  Bundle b;
+  b.mount("/scratch", "tmpfs", "tmpfs", "size=1m,mode=1700,nodev");
+  const auto out = b.args({"do", "stat", "/scratch", "--", "cat", "/proc/self/mountinfo"}).run().out;
+  CHECK_THAT(out, Contains("/scratch directory mode=1700"));
+  CHECK_THAT(mount_at(out, "/scratch"), Contains("size=1024k") && Contains("nodev"));
+}
+
+TEST_CASE("a tmpfs without a mode takes that of the directory it covers") {
+  Bundle b;
+  ::mkdir(b.rootfs("covered").c_str(), 0711);
+  b.mount("/covered", "tmpfs", "tmpfs", "nodev");
+  CHECK_THAT(b.args({"stat", "/covered"}).run().out, Contains("mode=0711"));
+}
+
+TEST_CASE("tmpcopyup copies what the tmpfs covers") {
+  Bundle b;
+  ::mkdir(b.rootfs("covered").c_str(), 0755);
+  ::mkdir(b.rootfs("covered/sub").c_str(), 0750);
+  test::spill(b.rootfs("covered/sub/file"), "copied", 0640);
+  b.mount("/covered", "tmpfs", "tmpfs", "tmpcopyup");
+  const auto out =
+      b.args({"do", "stat", "/covered/sub", "/covered/sub/file", "--", "cat", "/covered/sub/file"}).run().out;
+  CHECK_THAT(out, Contains("sub directory mode=0750") && Contains("file file mode=0640") && EndsWith("copied"));
+}
+
+TEST_CASE("an unknown file system type is refused by name") {
+  Bundle b;
+  const auto r = b.mount("/mnt", "nosuchfs", "nosuchfs", "").create();
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("nosuchfs"));
+  CHECK(b.leftovers().empty());
+}
+
+// Binds
+// -----------------------------------------------------------------------------------------------------------------
+
+TEST_CASE("a bind shows a directory of the host") {
+  Bundle b;
+  b.mount("/mnt", "none", source(b), "bind");
+  CHECK(b.args({"cat", "/mnt/file"}).run().out == "from outside");
+}
+
+TEST_CASE("a bind source that is relative is below the bundle") {
+  Bundle b;
+  source(b);
+  b.mount("/mnt", "bind", "source", "rbind");
+  CHECK(b.args({"cat", "/mnt/file"}).run().out == "from outside");
+}
+
+TEST_CASE("a file is bound on a file that is not there yet") {
+  Bundle b;
+  b.mount("/etc/deep/name", "none", source(b) + "/file", "bind");
+  CHECK(b.args({"cat", "/etc/deep/name"}).run().out == "from outside");
+  CHECK(exists(b.rootfs("etc/deep/name")));
+}
+
+TEST_CASE("a bind with ro cannot be written to") {
+  Bundle b;
+  b.mount("/mnt", "none", source(b), "bind,ro");
+  CHECK_THAT(b.args({"write", "/mnt/file", "x"}).run().out, Contains("EROFS"));
+  CHECK(test::slurp(b.path("source/file")) == "from outside");
+}
+
+TEST_CASE("a bind has the flags that its options name") {
+  Bundle b;
+  b.mount("/mnt", "none", source(b), "bind,nosuid,nodev,noexec,noatime");
+  const auto line = mount_at(b.args({"cat", "/proc/self/mountinfo"}).run().out, "/mnt");
+  CHECK_THAT(line, Contains("nosuid") && Contains("nodev") && Contains("noexec") && Contains("noatime"));
+}
+
+TEST_CASE("a bind without rbind leaves out what is mounted below") {
+  Bundle b;
+  ::mkdir((source(b) + "/below").c_str(), 0755);
+  REQUIRE(::mount("tmpfs", b.path("source/below").c_str(), "tmpfs", 0, nullptr) == 0);
+  test::spill(b.path("source/below/deep"), "deep");
+  b.mount("/plain", "none", b.path("source"), "bind").mount("/recursive", "none", b.path("source"), "rbind");
+  const auto r = b.args({"do", "cat", "/recursive/below/deep", "--", "cat", "/plain/below/deep"}).run();
+  ::umount2(b.path("source/below").c_str(), MNT_DETACH);
+  CHECK(r.out == "deep/plain/below/deep: ENOENT\n");
+}
+
+TEST_CASE("rro makes everything below read-only, ro only the top") {
+  Bundle b;
+  ::mkdir((source(b) + "/below").c_str(), 0755);
+  REQUIRE(::mount("tmpfs", b.path("source/below").c_str(), "tmpfs", 0, nullptr) == 0);
+  b.mount("/top", "none", b.path("source"), "rbind,ro").mount("/all", "none", b.path("source"), "rbind,rro");
+  const auto r = b.args({"do", "mkdir", "/all/below/x", "--", "mkdir", "/top/x", "--", "mkdir", "/top/below/x"}).run();
+  ::umount2(b.path("source/below").c_str(), MNT_DETACH);
+  CHECK(r.out == "/all/below/x: EROFS\n/top/x: EROFS\n");
+}
+
+TEST_CASE("a bind source that does not exist is named") {
+  Bundle b;
+  const auto r = b.mount("/mnt", "none", b.path("missing"), "bind").create();
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("missing") && Contains("no such file or directory", Catch::CaseSensitive::No));
+  CHECK(b.leftovers().empty());
+}
+
+TEST_CASE("a directory is not bound on a file") {
+  Bundle b;
+  test::spill(b.rootfs("etc/file"), "");
+  const auto r = b.mount("/etc/file", "none", source(b), "bind").create();
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("not a directory", Catch::CaseSensitive::No));
+}
+
+TEST_CASE("a later mount sees what an earlier one brought") {
+  Bundle b;
+  b.mount("/first", "none", source(b), "bind").mount("/first/inner", "tmpfs", "tmpfs", "");
+  CHECK(b.args({"do", "ls", "/first", "--", "cat", "/first/file"}).run().out == "file\ninner\nfrom outside");
+}
+
+// Links in the rootfs: image content is hostile
+// ---------------------------------------------------------------------------
+
+TEST_CASE("a mountpoint behind an absolute link stays in the rootfs") {
+  Bundle b;
+  const std::string outside = source(b, "outside");
+  REQUIRE(::symlink(outside.c_str(), b.rootfs("link").c_str()) == 0);
+  b.mount("/link/point", "tmpfs", "tmpfs", "");
+  const auto r = b.args({"exit", "0"}).run();
+  CHECK_FALSE(exists(outside + "/point"));
+  CHECK((r.status != 0 || exists(b.rootfs() + outside + "/point")));
+}
+
+TEST_CASE("a mountpoint behind a link with .. stays in the rootfs") {
+  Bundle b;
+  const std::string outside = source(b, "outside");
+  REQUIRE(::symlink("../../outside", b.rootfs("etc/link").c_str()) == 0);
+  b.mount("/etc/link/point", "none", source(b), "bind").args({"exit", "0"}).run();
+  CHECK_FALSE(exists(outside + "/point"));
+}
+
+TEST_CASE("a dangling link as a mountpoint makes its target in the rootfs only") {
+  Bundle b;
+  REQUIRE(::symlink(b.path("made-outside").c_str(), b.rootfs("etc/link").c_str()) == 0);
+  b.mount("/etc/link", "none", source(b) + "/file", "bind").args({"exit", "0"}).run();
+  CHECK_FALSE(exists(b.path("made-outside")));
+}
+
+TEST_CASE("/proc as a link is refused or stays proc") {  // CVE-2019-19921
+  Bundle b;
+  ::rmdir(b.rootfs("proc").c_str());
+  ::mkdir(b.rootfs("fake").c_str(), 0755);
+  REQUIRE(::symlink("/fake", b.rootfs("proc").c_str()) == 0);
+  const auto r = b.args({"exit", "0"}).create();
+  CHECK(r.status == 1);
+  CHECK(b.leftovers().empty());
+}
+
+TEST_CASE("nothing is bound over /proc but proc") {  // CVE-2019-16884
+  Bundle b;
+  CHECK(b.mount("/proc", "none", source(b), "bind").create().status == 1);
+  CHECK(b.leftovers().empty());
+}
+
+TEST_CASE("nothing is mounted below /proc where the kernel's own files are") {
+  Bundle b;
+  CHECK(b.mount("/proc/sys", "none", source(b), "bind").create().status == 1);
+  CHECK(b.leftovers().empty());
+}
+
+TEST_CASE("a mount on / is refused") {
+  Bundle b;
+  CHECK(b.mount("/", "tmpfs", "tmpfs", "").create().status == 1);
+  CHECK(b.leftovers().empty());
+}
+
+// Root and propagation
+// --------------------------------------------------------------------------------------------------
+
+TEST_CASE("root.readonly makes the rootfs read-only but not its mounts") {
+  Bundle b;
+  b.set("root.readonly", "true").mount("/scratch", "tmpfs", "tmpfs", "");
+  CHECK(b.args({"do", "mkdir", "/x", "--", "mkdir", "/scratch/x"}).run().out == "/x: EROFS\n");
+}
+
+TEST_CASE("a rootfs that is not there is named") {
+  Bundle b;
+  const auto r = b.set("root.path", R"("nowhere")").create();
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("nowhere"));
+  CHECK(b.leftovers().empty());
+}
+
+TEST_CASE("an absolute root.path works") {
+  Bundle b;
+  CHECK(b.set("root.path", test::quoted(b.path("rootfs"))).args({"hostname"}).run().out == "box\n");
+}
+
+TEST_CASE("mounts of the container do not appear on the host, nor in its rootfs") {
+  Bundle b;
+  b.mount("/scratch", "tmpfs", "tmpfs", "").args({"pause"}).launch();
+  CHECK_THAT(test::slurp("/proc/self/mountinfo"), !Contains(b.path()));
+}
+
+TEST_CASE("the container's mounts are private unless rootfsPropagation says otherwise") {
+  Bundle b;
+  b.args({"cat", "/proc/self/mountinfo"});
+  CHECK_THAT(mount_at(b.run().out, "/"), !Contains("shared:"));
+  CHECK_THAT(mount_at(b.set("linux.rootfsPropagation", R"("slave")").run().out, "/"), Contains("master:"));
+  CHECK_THAT(mount_at(b.set("linux.rootfsPropagation", R"("shared")").run().out, "/"), Contains("shared:"));
+}
+
+TEST_CASE("a bind has the propagation of its options") {
+  Bundle b;
+  source(b);
+  b.mount("/shared", "none", b.path("source"), "bind,rshared").mount("/slave", "none", b.path("source"), "bind,rslave");
+  b.mount("/private", "none", b.path("source"), "bind,rprivate");
+  const auto out = b.args({"cat", "/proc/self/mountinfo"}).run().out;
+  CHECK_THAT(mount_at(out, "/shared"), Contains("shared:"));
+  CHECK_THAT(mount_at(out, "/slave"), Contains("master:"));
+  CHECK_THAT(mount_at(out, "/private"), !Contains("shared:") && !Contains("master:"));
+}
+
+TEST_CASE("run --no-pivot works where pivot_root cannot") {
+  Bundle b;
+  CHECK(b.args({"do", "hostname", "--", "ls", "/proc/self/task"}).run({"--no-pivot"}).out.starts_with("box\n"));
+}
+
+TEST_CASE("a mount with id mappings shows other owners") {
+  Bundle b;
+  ::chown((source(b) + "/file").c_str(), 1000, 1000);
+  b.set("mounts[]", R"({"destination": "/mnt", "type": "none", "source": "source", "options": ["bind"],
+                        "uidMappings": [{"containerID": 1000, "hostID": 5000, "size": 1}],
+                        "gidMappings": [{"containerID": 1000, "hostID": 6000, "size": 1}]})");
+  CHECK_THAT(b.args({"stat", "/mnt/file"}).run().out, Contains("uid=5000 gid=6000"));
+}
