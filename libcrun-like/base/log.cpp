@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
-#include <cstdio>
 
+#include "base/clock.hpp"
 #include "base/json.hpp"
 
 namespace oci::log {
@@ -25,21 +24,6 @@ constexpr std::size_t longest_message = std::size_t{16} * 1024;
 std::string_view name_of(Level level) noexcept {
   static constexpr std::array<std::string_view, 4> names{"debug", "info", "warning", "error"};
   return names.at(static_cast<std::size_t>(level));
-}
-
-/// RFC 3339. Not by gmtime(3), which reads /etc/localtime: the container's, when its child is who logs.
-std::string timestamp() {
-  using namespace std::chrono;
-  const auto now = time_point_cast<seconds>(system_clock::now());
-  const auto today = floor<days>(now);
-  const year_month_day date(today);
-  const hh_mm_ss time(now - today);
-  std::array<char, sizeof "2026-11-23T01:19:48Z" + 8> text{};
-  const int size = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ",
-                                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                                 static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
-                                 static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()));
-  return {text.data(), static_cast<std::size_t>(size)};
 }
 
 /// One character of UTF-8 at the front of `text`; size 0 when there is none (RFC 3629: no surrogates, nothing
@@ -132,12 +116,12 @@ std::string as_utf8(std::string_view text) {
 
 std::string as_json(Level level, std::string_view message) {
   json::Writer writer;
-  writer.open_object().member("level", name_of(level)).member("msg", as_utf8(message)).member("time", timestamp());
+  writer.open_object().member("level", name_of(level)).member("msg", as_utf8(message)).member("time", now_rfc3339(Precision::seconds));
   return writer.close_object().text();
 }
 
 std::string as_text(Level level, std::string_view message) {
-  std::string line = "time=\"" + timestamp() + "\" level=";
+  std::string line = "time=\"" + now_rfc3339(Precision::seconds) + "\" level=";
   return line.append(name_of(level)).append(" msg=\"").append(escaped(message, "\"\\")).append("\"");
 }
 

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/clock.hpp"
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
@@ -76,7 +77,7 @@ std::string Creation::find_rootfs() const {
 
 void Creation::stand() {
   record_ = {.id = id_,
-             .created = now_rfc3339(),
+             .created = now_rfc3339(Precision::nanoseconds),
              .bundle = options_.bundle,
              .rootfs = find_rootfs(),
              .cgroup = cgroup_->path(),
@@ -109,7 +110,7 @@ void Creation::launch() {
                      .preserve_fds = inheritance_.preserve_fds,
                      .extra_env = inheritance_.extra_env};
   if (spec_.linux.seccomp) {
-    auto program = seccomp_program(*spec_.linux.seccomp, seccomp_cache_of(state_));
+    auto program = seccomp_program(*spec_.linux.seccomp, state_.seccomp_cache());
     if (!program.filter.empty()) request.seccomp = LoadSeccomp{std::move(program.filter), program.flags, program.notifies};
   }
   if (starter_ == Starter::later_command) request.start_fifo = state_.make_start_fifo();
@@ -125,14 +126,14 @@ void Creation::set_up_from_outside() {
 
 void Creation::serve() {
   for (;;) {
-    const auto message = child_->next();
+    auto message = child_->next();
     if (!message) throw Error("the container's process left without a word");
     if (message->word == Word::ready || message->word == Word::start) return;
-    serve(*message);
+    serve(std::move(*message));
   }
 }
 
-void Creation::serve(const Message& message) {
+void Creation::serve(Message message) {
   switch (message.word) {
     case Word::adopt:
       adopt();
@@ -146,8 +147,8 @@ void Creation::serve(const Message& message) {
     case Word::source:
       return open_source(message);
     case Word::terminal:
-      terminal_ = sys::duplicate(message.fd);
-      terminal_name_ = message.text;
+      terminal_ = std::move(message.fd);
+      terminal_name_ = std::move(message.text);
       return;
     default:
       throw Error("the container's process said what it should not");

@@ -49,7 +49,7 @@ class Creation {
   void launch();
   void set_up_from_outside();
   void serve();
-  void serve(const Message& message);
+  void serve(Message message);
   void adopt();
   void open_source(const Message& message);
   void save();

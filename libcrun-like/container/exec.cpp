@@ -92,7 +92,7 @@ class Entrance {
         first_(std::move(first)),
         snapshot_(spec_in(directory.fd(), "config.json")),
         process_(process_for(options, record_, snapshot_)),
-        cache_(seccomp_cache_of(directory)),
+        cache_(directory.seccomp_cache()),
         inheritance_((check_terminal(options, process_.terminal), prepare_entry(options, false))) {}
 
   Child enter() const {
@@ -144,10 +144,10 @@ int Container::exec(const ExecOptions& options) const {
   auto child = entrance.enter();
   Fd terminal;
   std::string terminal_name;
-  while (const auto message = child.next()) {
+  while (auto message = child.next()) {
     if (message->word != Word::terminal) throw Error("the container's process said what it should not");
-    terminal = sys::duplicate(message->fd);
-    terminal_name = message->text;
+    terminal = std::move(message->fd);
+    terminal_name = std::move(message->text);
   }
   hand_over(options, terminal, terminal_name, child.pidfd(), "setns");
   write_pid_file(options.pid_file, child.pid());

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <memory>
 
 #include "base/files.hpp"
@@ -23,6 +22,8 @@ constexpr mode_t private_directory = 0700;
 constexpr mode_t private_file = 0600;
 constexpr auto state_file = "state.json";
 constexpr auto fifo_name = "exec.fifo";
+/// Beside the containers; no container can have this name, because ids have no colon.
+constexpr std::string_view cache_name = "cache:seccomp";
 
 struct CloseDirectory {
   void operator()(DIR* dir) const noexcept { ::closedir(dir); }
@@ -43,21 +44,6 @@ Fd open_store(const std::string& root) {
 }
 
 }  // namespace
-
-std::string now_rfc3339() {
-  using namespace std::chrono;
-  // Not gmtime(3): it looks for the time zone's file.
-  const auto now = time_point_cast<nanoseconds>(system_clock::now());
-  const auto today = floor<days>(now);
-  const year_month_day date(today);
-  const hh_mm_ss clock(now - today);
-  std::array<char, 64> text{};
-  const int size = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%09dZ", static_cast<int>(date.year()),
-                                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                                 static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                                 static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  return {text.data(), static_cast<std::size_t>(size)};
-}
 
 std::optional<std::uint64_t> start_time_of(pid_t pid) {
   const auto text = try_read_file(working_directory, "/proc/" + std::to_string(pid) + "/stat");
@@ -144,6 +130,10 @@ bool StateDirectory::awaits_start() const {
   return sys::try_fstatat(dir_, fifo_name).has_value();
 }
 
+std::string StateDirectory::seccomp_cache() const {
+  return path_.substr(0, path_.rfind('/') + 1).append(cache_name);
+}
+
 void StateDirectory::remove() {
   made_here_ = false;
   const Directory entries(::fdopendir(sys::openat(dir_, ".", O_RDONLY | O_DIRECTORY).release()));
@@ -164,8 +154,10 @@ std::vector<std::string> ids_in(const Store& store) {
     if (errno == ENOENT) return ids;
     throw Error::system("list " + store.root);
   }
-  while (const auto* entry = ::readdir(entries.get()))
-    if (entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)) ids.emplace_back(entry->d_name);
+  while (const auto* entry = ::readdir(entries.get())) {
+    const std::string_view name(entry->d_name);
+    if (name != "." && name != ".." && name != cache_name && entry->d_type == DT_DIR) ids.emplace_back(name);
+  }
   std::sort(ids.begin(), ids.end());
   return ids;
 }

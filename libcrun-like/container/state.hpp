@@ -36,9 +36,6 @@ struct Record {
   std::vector<Hook> poststart, poststop;
 };
 
-/// "2026-11-23T01:19:48.123456789Z"
-std::string now_rfc3339();
-
 /// The start time of a living process, nothing when there is none or it is a zombie.
 std::optional<std::uint64_t> start_time_of(pid_t pid);
 
@@ -69,6 +66,9 @@ class StateDirectory {
 
   Fd make_start_fifo() const;  ///< open for reading and writing
   bool awaits_start() const;
+
+  /// Where the store keeps compiled seccomp profiles, for all its containers.
+  std::string seccomp_cache() const;
 
   void keep() noexcept { made_here_ = false; }
   /// The directory and what the runtime put into it.
