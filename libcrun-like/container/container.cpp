@@ -3,8 +3,10 @@
 #include "oci/container.hpp"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <csignal>
 
 #include "base/files.hpp"
@@ -66,12 +68,12 @@ void await_program(FdRef fifo, const Pidfd& process) {
   }
 }
 
-void run_poststart_hooks(const Record& record, const std::optional<Cgroup>& cgroup, const Pidfd& process) {
+void run_poststart_hooks(const Record& record, const std::optional<Cgroup>& cgroup, const std::optional<Pidfd>& process) {
   try {
     run_hooks(record.poststart, "poststart", state_json_of(record, "running", record.pid), record.bundle);
   } catch (const Error&) {
     // runtime.md, "Lifecycle", 9: a failing poststart hook stops the container.
-    end_processes(cgroup, process, true);
+    end_processes(cgroup, process);
     throw;
   }
 }
@@ -112,7 +114,7 @@ void Container::start() const {
   sys::unlinkat(directory.fd(), "exec.fifo");
   if (record.poststart.empty()) return;
   await_program(fifo.fd, *process);
-  run_poststart_hooks(record, cgroup_of(record), *process);
+  run_poststart_hooks(record, cgroup_of(record), process);
 }
 
 void Container::kill(int signal, bool all) const {

@@ -171,7 +171,7 @@ void Creation::adopt() {
     // Only what needs our privileges: the child sets the rest, when it no longer needs descriptors for its mounts.
     if (limit.hard <= current.rlim_max) continue;
     const rlimit raised{current.rlim_cur, limit.hard};
-    if (::prlimit(pid, resource, &raised, nullptr) < 0) throw Error::system("process.rlimits: raise " + limit.type);
+    if (::prlimit(pid, static_cast<__rlimit_resource>(resource), &raised, nullptr) < 0) throw Error::system("process.rlimits: raise " + limit.type);
   }
 }
 

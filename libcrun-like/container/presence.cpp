@@ -47,8 +47,8 @@ Status status_of(const StateDirectory& directory, const Record& record) {
   return directory.awaits_start() ? Status::created : Status::running;
 }
 
-void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidfd>& process, bool owns_cgroup) {
-  if (cgroup && owns_cgroup) cgroup->kill();
+void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidfd>& process) {
+  if (cgroup) cgroup->kill();
   if (!process) return;
   sys::pidfd_send_signal(*process, SIGKILL);
   if (!sys::has_ended(*process, patience_ms)) throw Error("container init still running");
@@ -56,7 +56,7 @@ void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidf
 
 void remove_container(StateDirectory& directory, const Record& record) {
   const auto cgroup = cgroup_of(record);
-  end_processes(cgroup, first_process(record), true);
+  end_processes(cgroup, first_process(record));
   if (cgroup) cgroup->remove();
   directory.remove();
   try {

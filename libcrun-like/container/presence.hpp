@@ -24,9 +24,8 @@ Cgroup cgroup_to_freeze(const Record& record);
 
 Status status_of(const StateDirectory& directory, const Record& record);
 
-/// SIGKILL to the first process, and to everything in the cgroup; waits until they have ended. `owns_cgroup`: the cgroup is the
-/// container's alone.
-void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidfd>& process, bool owns_cgroup);
+/// SIGKILL to the first process, and to everything in the cgroup, which is the container's alone; waits until the first has ended.
+void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidfd>& process);
 
 /// Ends what lives, removes cgroup and directory, runs the poststop hooks.
 void remove_container(StateDirectory& directory, const Record& record);

@@ -18,9 +18,9 @@ struct CreatePlan {
   bool no_pivot = false;
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;
-  std::vector<std::string> extra_env;
-  std::optional<LoadSeccomp> seccomp;
-  Fd start_fifo;  ///< empty: the runtime itself says when to start (run)
+  std::vector<std::string> extra_env{};
+  std::optional<LoadSeccomp> seccomp{};
+  Fd start_fifo{};  ///< empty: the runtime itself says when to start (run)
 };
 
 InitPlan plan_create(CreatePlan request);

@@ -14,10 +14,10 @@ struct ExecPlan {
   std::string id;
   FdRef first_process;  ///< pidfd: its namespaces are joined
   int namespaces = 0;   ///< CLONE_NEW… of those that differ from the runtime's
-  Fd root;              ///< where the container has no mount namespace; otherwise empty
+  Fd root{};            ///< where the container has no mount namespace; otherwise empty
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;
-  std::optional<LoadSeccomp> seccomp;
+  std::optional<LoadSeccomp> seccomp{};
 };
 
 InitPlan plan_exec(ExecPlan request);

@@ -13,10 +13,10 @@ struct ProcessPlan {
   const Host& host;
   const Linux& linux;                     ///< of the container that the process belongs to
   bool in_user_namespace = false;         ///< of the container's
-  std::string keyring;                    ///< to join; empty: the caller's stays
-  std::optional<LoadSeccomp> seccomp;
+  std::string keyring{};                  ///< to join; empty: the caller's stays
+  std::optional<LoadSeccomp> seccomp{};
   unsigned preserve_fds = 0;
-  std::vector<std::string> extra_env;     ///< what the runtime itself adds
+  std::vector<std::string> extra_env{};   ///< what the runtime itself adds
   FdRef start_fifo{-1};                   ///< stays open through SealDescriptors
 };
 
