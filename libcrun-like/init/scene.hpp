@@ -23,20 +23,32 @@ struct Scene {
   Progress* progress = nullptr;  ///< shared with it
   Fd root;                       ///< the container's root, O_PATH, once BindRoot has run
   Fd proc;                       ///< a procfs over which nothing can be mounted; see proc_of()
-  Fd null_device;                ///< the host's /dev/null, O_PATH, verified
+  Fd dev;                        ///< the tmpfs this process mounted at /dev: what is made in it needs no lookup
+  Fd host_proc;                  ///< for mount(2) only: the host's procfs, which names descriptors
+  Fd null_device;                ///< a mount of the host's /dev/null, verified; detached until the first mask
   MountFd empty_directory;       ///< what hides masked directories: one read-only tmpfs for all of them
   std::string home;              ///< what FindHome found
   std::string program;           ///< what FindProgram found
+<<<<<<< HEAD
   bool has_terminal = false;     ///< stdin is the container's terminal
   bool in_directory = false;     ///< ChangeDirectory has succeeded
   std::uint32_t step = 0;        ///< the one being performed
+=======
+  bool null_attached = false;    ///< a mount can be cloned once it hangs in the namespace (before Linux 6.15 only then)
+  bool empty_attached = false;
+  bool legacy_mounts = false;      ///< mount(2) instead of fsopen(2) and its kin, which this kernel or a filter denies
+  bool no_open_tree_attr = false;  ///< nor that one (Linux 6.15)
+  bool has_terminal = false;       ///< stdin is the container's terminal
+  std::uint32_t step = 0;          ///< the one being performed
+>>>>>>> mounts
 };
 
-/// Says `word` and waits for the answer, which it returns. @throws Error what the runtime answered, if that was a failure
+/// Says `word` and waits for the answer, which it returns. @throws Error what the runtime answered, if that was a
+/// failure
 Message ask(Scene& scene, Word word);
 
-/// A directory descriptor of a procfs of this pid namespace that nothing hides or redirects: the container's own, taken before
-/// it was attached, or a detached one made now (CVE-2019-16884, CVE-2025-52881).
+/// A directory descriptor of a procfs of this pid namespace that nothing hides or redirects: the container's own, taken
+/// before it was attached, or a detached one made now (CVE-2019-16884, CVE-2025-52881).
 FdRef proc_of(Scene& scene);
 
 /// Opens `path` below that procfs; no links, no crossing into mounts. @throws Error

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps that build the container's file system. Decided in plan/mounts.cpp, made in init/mounts*.cpp, nowhere else.
-// Targets are paths of the container, resolved below its root when their turn comes.
+// The steps that build the container's file system. Decided in plan/mounts.cpp, made in init/, nowhere else.
+// Targets are cleaned paths of the container, resolved below its root when their turn comes.
 #pragma once
 #include <sys/types.h>
 
@@ -8,88 +8,97 @@
 #include <string>
 #include <vector>
 
-namespace oci {
+#include "base/handle.hpp"
+#include "base/mount_attributes.hpp"
 
-/// What a mount's options ask for beyond its file system's own parameters; MOUNT_ATTR_* of mount_setattr(2).
-struct MountAttributes {
-  std::uint64_t set = 0;
-  std::uint64_t clear = 0;
-  std::uint64_t recursive_set = 0;
-  std::uint64_t recursive_clear = 0;
-  std::vector<unsigned long> propagation;  ///< MS_SHARED | MS_REC, …: one change each, in the order given
-};
+namespace oci {
 
 /// The mount namespace's copy of the host's mounts gets this propagation, so that nothing made here is seen there.
 struct SetPropagation {
   unsigned long flags = 0;  ///< MS_SLAVE | MS_REC, …
 };
 
-/// Makes the root file system a mount of its own and opens it; later targets are resolved below it.
+/// Opens the root file system, and makes it a mount of its own; later targets are resolved below it.
 struct BindRoot {
-  std::string rootfs;  ///< on the host, absolute
+  std::string rootfs{};            ///< on the host, absolute
+  bool mounts = true;            ///< false where the runtime's mount namespace is shared: it is only opened then
+  bool detaches_parent = false;  ///< the mount it lies in is shared with the host, and must not hand the bind on
+  bool masks_files = false;      ///< MaskPath steps follow: keep the host's /dev/null while it can be trusted
 };
 
 /// A new instance of a file system: fsopen, fsconfig, fsmount, move_mount.
 struct MountFilesystem {
-  std::string type;
-  std::string source;
-  std::string target;
-  std::vector<std::string> parameters;  ///< "size=65536k", "ro": fsconfig(2), one each
+  std::string type{};
+  std::string source{};
+  std::string target{};
+  std::vector<std::string> parameters{};  ///< "size=65536k", "newinstance": fsconfig(2), one each
   MountAttributes attributes;
-  bool copy_up = false;         ///< tmpfs: start with the content of the directory it covers
-  bool readonly_later = false;  ///< RemountReadonly follows once devices have been made in it
+  bool copy_up = false;  ///< tmpfs: starts with the content of the directory it covers
+  std::string stand_in{};  ///< directory of the host, bound where the kernel does not permit the mount (sysfs, cgroup2)
+  std::string label{};     ///< mqueue: has no context= parameter, its directory is labelled instead
+  bool foreign_processes = false;  ///< proc of a pid namespace that this process is not in yet
+  FdRef pid_namespace{-1};         ///< that namespace, where it is known; the plan's maker keeps it
 };
 
 /// A directory or file of the host seen in the container: open_tree, mount_setattr, move_mount.
 struct BindMount {
-  std::string source;  ///< on the host, absolute
-  std::string target;
+  std::string source{};  ///< on the host, absolute
+  std::string target{};
   bool recursive = false;
-  bool keeps_flags = true;       ///< no flag was named, so the source's stay as they are
-  bool opened_by_parent = false; ///< the mapped root may not reach the source: ask the runtime (Word::source)
+  bool opened_by_parent = false;  ///< the mapped root may not reach the source: ask the runtime (Word::source)
+  bool source_nofollow = false;   ///< binds the link that the source is
+  bool target_nofollow = false;   ///< on the link that the target is
+  bool copy_symlink = false;      ///< a link is made again instead of bound
+  MountAttributes attributes;     ///< empty: the source's flags stay as they are
+  /// Those of `attributes.clear` that the options name. The kernel may hold on to the others in a user namespace
+  /// (mount_namespaces(7), locked flags), to these not.
+  std::uint64_t insists_on_clearing = 0;
+};
+
+/// Changes a mount of the container: read-only once it has been filled, or what the option "remount" says.
+struct ChangeMount {
+  std::string target{};
   MountAttributes attributes;
 };
 
-/// cgroup2, or what stands in for it where a user namespace may not mount one.
-struct MountCgroup {
-  std::string target;
-  MountAttributes attributes;
-  std::vector<std::string> parameters;
-  std::string host_directory;  ///< bound when mounting is not permitted; the container's cgroup or the host's root
-};
-
-/// A mount that was writable while it was being filled becomes read-only.
-struct RemountReadonly {
-  std::string target;
-};
-
-struct MakeDevice {
-  std::string path;
-  mode_t mode = 0;  ///< S_IFCHR and so on, with permissions
+struct DeviceNode {
+  std::string name{};  ///< in MakeDevices::directory
+  mode_t mode = 0;   ///< S_IFCHR and so on, with permissions
   dev_t number = 0;
   uid_t uid = 0;
   gid_t gid = 0;
-  bool bind_host = false;  ///< a user namespace may not mknod: the host's node is bound instead
 };
 
-struct MakeSymlink {
-  std::string target;
-  std::string path;
+struct DeviceLink {
+  std::string name{};
+  std::string target{};
+  bool replaces = false;  ///< what the image has of that name gives way; otherwise it stays
+};
+
+/// Nodes and links in one directory, which is opened once.
+struct MakeDevices {
+  std::string directory{};
+  std::vector<DeviceNode> nodes{};
+  std::vector<DeviceLink> links{};
+  bool binds_host = false;  ///< a user namespace may not mknod: the host's nodes are bound instead
 };
 
 /// Hides a path: a file below /dev/null, a directory below an empty read-only one. A missing path is fine.
 struct MaskPath {
-  std::string path;
+  std::string path{};
 };
 
+/// Makes a path and what is mounted below it read-only; its other flags stay. A missing path is fine.
 struct ReadonlyPath {
-  std::string path;
+  std::string path{};
 };
 
 struct RemountRootReadonly {};
 
 /// pivot_root(2) into the root, the host's tree unmounted.
-struct PivotRoot {};
+struct PivotRoot {
+  bool host_is_shared = false;  ///< unmounting must not reach the host: its mounts become slaves first
+};
 
 /// MS_MOVE and chroot(2), where the host's root is a ramdisk that cannot be pivoted.
 struct MoveRoot {};

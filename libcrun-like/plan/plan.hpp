@@ -228,7 +228,7 @@ struct Execute {
 
 using Action =
     std::variant<JoinNamespaces, JoinProcess, EnterRoot, Unshare, SetTimeOffsets, BecomeRoot, Fork, Meet, AwaitStart, SetPropagation,
-                 BindRoot, MountFilesystem, BindMount, MountCgroup, RemountReadonly, MakeDevice, MakeSymlink, MaskPath,
+                 BindRoot, MountFilesystem, BindMount, ChangeMount, MakeDevices, MaskPath,
                  ReadonlyPath, RemountRootReadonly, PivotRoot, MoveRoot, ChangeRoot, SetRootPropagation, RaiseLoopback,
                  SetHostname, SetDomainname, SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, SetOomScore,
                  SetScheduler, SetIoPriority, SetAffinity, SetPersonality, JoinKeyring, SetLabel, SetUser, DropBoundingSet,

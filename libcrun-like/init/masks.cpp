@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths that the container must not read, or not write. What hides them comes from the host or from us, never from the
+// image (CVE-2025-31133), and goes onto what the path led to when it was opened.
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "init/mount_calls.hpp"
+#include "init/mounts_legacy.hpp"
+#include "init/perform_mounts.hpp"
+
+namespace oci::init {
+namespace {
+
+/// What is not there, or what not even the container's root can reach, needs no hiding.
+bool out_of_reach(int code) {
+  return code == ENOENT || code == ENOTDIR || code == EACCES;
+}
+
+/// False when there is nothing at `path`.
+bool find(const std::string& path, Place& place, Scene& scene) {
+  auto [file, code] = try_open_in_root(scene.root, path, O_PATH);
+  if (out_of_reach(code)) return false;
+  if (code != 0) throw Error::system("open " + path + " in the container's root (O_PATH)", code);
+  place.file = std::move(file);
+  return true;
+}
+
+int hide_directory(const Place& place, Scene& scene) {
+  const auto empty = clone_empty_directory(scene);
+  return empty.code != 0 ? empty.code : attach(empty.mount, place);
+}
+
+/// The first mask is the mount that BindRoot kept; the others are its clones, which an old kernel makes only of an
+/// attached one.
+int hide_file(const Place& place, Scene& scene) {
+  if (!scene.null_attached) {
+    const MountFd first(::fcntl(scene.null_device.get(), F_DUPFD_CLOEXEC, 3));
+    const int code = attach(first, place);
+    scene.null_attached = code == 0;
+    return code;
+  }
+  const auto null = clone_tree(scene.null_device, "", AT_EMPTY_PATH, {}, scene);
+  return null.code != 0 ? null.code : attach(null.mount, place);
+}
+
+int hide_before(const MaskPath& step, const Place& place, bool is_directory, Scene& scene) {
+  if (!is_directory) return legacy::bind(scene.null_device, place, false, scene);
+  if (scene.empty_directory) return legacy::bind(scene.empty_directory, place, false, scene);
+  const MountFilesystem empty{
+      .type = "tmpfs",
+      .source = "tmpfs",
+      .target = step.path,
+      .attributes = {.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC}};
+  const int code = legacy::mount_filesystem(empty, {"nr_blocks=1", "nr_inodes=1", "mode=0755"}, place, scene);
+  if (code == 0) scene.empty_directory = MountFd(open_in_root(scene.root, step.path, O_PATH).release());
+  return code;
+}
+
+void make_readonly(const ReadonlyPath& step, const Place& place, Scene& scene) {
+  auto tree = clone_tree(place.file, "", AT_EMPTY_PATH | AT_RECURSIVE, {.set = MOUNT_ATTR_RDONLY}, scene);
+  check(tree.code != 0 ? tree.code : attach(tree.mount, place), step);
+}
+
+}  // namespace
+
+void perform(const MaskPath& step, Scene& scene) {
+  Place place;
+  if (!find(step.path, place, scene)) return;
+  const bool is_directory = S_ISDIR(sys::fstat(place.file).st_mode);
+  with_mount_api(
+      scene, [&] { check(is_directory ? hide_directory(place, scene) : hide_file(place, scene), step); },
+      [&] { check(hide_before(step, place, is_directory, scene), step); });
+}
+
+void perform(const ReadonlyPath& step, Scene& scene) {
+  Place place;
+  if (!find(step.path, place, scene)) return;
+  with_mount_api(
+      scene, [&] { make_readonly(step, place, scene); },
+      [&] {
+        check(legacy::bind(place.file, place, true, scene), step);
+        check(legacy::change(step.path, {.set = MOUNT_ATTR_RDONLY}, scene), step);
+      });
+}
+
+}  // namespace oci::init

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/handle.hpp"
+#include "plan/mount_steps.hpp"
+
+namespace oci::init {
+
+/// A new file system that hangs nowhere yet: fsopen, fsconfig, fsmount. `parameters` instead of the step's own.
+/// @throws Error with what the file system says about it ("tmpfs: Unknown parameter 'x'")
+MountFd make_filesystem(const MountFilesystem& step, const std::vector<std::string>& parameters);
+
+/// Fills the directory `to` with copies of what `from` holds: files, links, modes, owners, extended attributes.
+void copy_directory(FdRef from, FdRef to);
+
+}  // namespace oci::init

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The same steps by mount(2), for kernels before 5.12 and for seccomp filters around the runtime that do not know the
+// newer calls. Targets are still opened first and then named by their descriptor, so a lookup is no less safe; what is
+// lost is that a mount stands for a moment without its flags.
+#pragma once
+#include "base/rooted_path.hpp"
+#include "init/mount_calls.hpp"
+#include "init/scene.hpp"
+#include "plan/mount_steps.hpp"
+
+namespace oci::init::legacy {
+
+/// Answers with the errno.
+int mount_filesystem(const MountFilesystem& step, const std::vector<std::string>& parameters, const Place& place,
+                     Scene& scene);
+int bind(FdRef source, const Place& place, bool recursive, Scene& scene);
+/// Changes the mount that is on top at `target`, a path of the container. Exact flags, as MS_REMOUNT | MS_BIND has
+/// them.
+int change(const std::string& target, const MountAttributes& attributes, Scene& scene);
+
+/// Whether mount(2) has to be used for this one: a flag or a parameter that fsconfig(2) has no way to say.
+bool needs_mount(const MountFilesystem& step, const std::vector<std::string>& parameters) noexcept;
+
+}  // namespace oci::init::legacy

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "base/files.hpp"
+#include "init/mount_calls.hpp"
+#include "init/mounts_legacy.hpp"
+#include "init/perform_mounts.hpp"
+
+namespace oci::init {
+namespace {
+
+constexpr unsigned null_major = 1;
+constexpr unsigned null_minor = 3;
+
+/// The mount that holds `path` must not hand on to the host what is attached in it. Only a mount's root can be told so:
+/// go up until one is found.
+void detach_from_host(std::string path) {
+  for (;;) {
+    if (::mount(nullptr, path.c_str(), nullptr, MS_PRIVATE, nullptr) == 0) return;
+    if (errno != EINVAL || path == "/") throw Error::system("make the mount of " + path + " private");
+    path = clean_path(path + "/..");
+  }
+}
+
+void verify_null(FdRef device) {
+  const auto status = sys::fstat(device);
+  if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(null_major, null_minor))
+    throw Error("the host's /dev/null is not the device 1:3", ENODEV);
+}
+
+void bind_now(const BindRoot& step, Scene& scene) {
+  auto tree = clone_tree(working_directory, step.rootfs, AT_RECURSIVE, {}, scene);
+  check(tree.code, step);
+  // Where it is attached does not matter, only that it is: the tree's own descriptor is the root from here on.
+  if (::move_mount(tree.mount.get(), "", AT_FDCWD, step.rootfs.c_str(),
+                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) < 0)
+    check(errno, step);
+  scene.root = Fd(tree.mount.release());
+  if (!step.masks_files) return;
+  auto null = clone_tree(working_directory, "/dev/null", AT_SYMLINK_NOFOLLOW, {}, scene);
+  if (null.code != 0) throw Error::system("open_tree /dev/null (OPEN_TREE_CLONE)", null.code);
+  verify_null(null.mount);
+  scene.null_device = Fd(null.mount.release());
+}
+
+void bind_before(const BindRoot& step, Scene& scene) {
+  const char* path = step.rootfs.c_str();
+  if (::mount(path, path, nullptr, MS_BIND | MS_REC, nullptr) < 0) check(errno, step);
+  scene.root = sys::openat(working_directory, step.rootfs, O_PATH | O_DIRECTORY);
+  if (!step.masks_files) return;
+  scene.null_device = sys::openat(working_directory, "/dev/null", O_PATH | O_NOFOLLOW);
+  verify_null(scene.null_device);
+}
+
+/// mountinfo writes blanks and backslashes as \040.
+std::string unescaped(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '\\' && i + 3 < text.size();
+    if (!escape) {
+      result += text[i];
+      continue;
+    }
+    const auto digit = [&](std::size_t n) { return text[i + n] - '0'; };
+    result += static_cast<char>(digit(1) * 64 + digit(2) * 8 + digit(3));
+    i += 3;
+  }
+  return result;
+}
+
+/// Takes the text up to `separator` off the front.
+std::string_view take(std::string_view& text, char separator) {
+  const auto part = text.substr(0, text.find(separator));
+  text.remove_prefix(std::min(part.size() + 1, text.size()));
+  return part;
+}
+
+/// Mount points of every procfs and sysfs of the host that is whole, innermost last (proc_pid_mountinfo(5)):
+/// "36 35 0:5 / /proc rw,nosuid shared:1 - proc proc rw".
+std::vector<std::string> whole_kernel_trees(std::string_view mountinfo, const std::string& rootfs) {
+  std::vector<std::string> points;
+  while (!mountinfo.empty()) {
+    auto line = take(mountinfo, '\n');
+    for (int skipped = 0; skipped < 3; ++skipped) take(line, ' ');
+    const auto root = take(line, ' ');
+    const std::string point = unescaped(take(line, ' '));
+    while (!line.empty() && take(line, ' ') != "-") continue;
+    const auto type = take(line, ' ');
+    const bool ours = point == rootfs || point.starts_with(rootfs + "/");
+    if (root == "/" && !ours && (type == "proc" || type == "sysfs")) points.push_back(point);
+  }
+  return points;
+}
+
+/// After MS_MOVE the old tree is still mounted, only covered. A whole procfs or sysfs in it would permit a user
+/// namespace to mount another without our masks (mount_too_revealing() of the kernel).
+void remove_kernel_trees(const std::string& rootfs) {
+  auto points =
+      whole_kernel_trees(read_file(working_directory, "/proc/self/mountinfo", std::size_t{64} << 20U), rootfs);
+  std::reverse(points.begin(), points.end());
+  for (const auto& point : points) {
+    if (::umount2(point.c_str(), MNT_DETACH) == 0 || errno == ENOENT || errno == ENOTDIR) continue;
+    // In a user namespace it is locked where it is: covered it is as little use.
+    if (::mount("tmpfs", point.c_str(), "tmpfs", MS_RDONLY, "nr_blocks=1,nr_inodes=1") < 0)
+      throw Error::system("unmount or cover the host's " + point);
+  }
+}
+
+void enter(FdRef root) {
+  if (::fchdir(root.get()) < 0) throw Error::system("change to the root file system");
+}
+
+void become_root(std::string_view attempt) {
+  if (::chroot(".") < 0) throw Error::system(attempt);
+  if (::chdir("/") < 0) throw Error::system("change to / of the container");
+}
+
+}  // namespace
+
+void perform(const SetPropagation& step, Scene& /*scene*/) {
+  if (::mount(nullptr, "/", nullptr, step.flags, nullptr) < 0) check(errno, step);
+}
+
+void perform(const BindRoot& step, Scene& scene) {
+  if (!step.mounts) {
+    scene.root = sys::openat(working_directory, step.rootfs, O_PATH | O_DIRECTORY);
+    return;
+  }
+  if (step.detaches_parent) detach_from_host(step.rootfs);
+  with_mount_api(
+      scene, [&] { bind_now(step, scene); }, [&] { bind_before(step, scene); });
+}
+
+void perform(const PivotRoot& step, Scene& scene) {
+  const Fd host = step.host_is_shared ? sys::openat(working_directory, "/", O_PATH | O_DIRECTORY) : Fd();
+  enter(scene.root);
+  // The old root ends up on top of the new one, at the same place, and needs no directory (pivot_root(2),
+  // "pivot_root(".", ".")").
+  if (::syscall(SYS_pivot_root, ".", ".") < 0) check(errno, step);
+  if (host) {
+    if (::fchdir(host.get()) < 0) throw Error::system("change to the host's root");
+    if (::mount(nullptr, ".", nullptr, MS_SLAVE | MS_REC, nullptr) < 0)
+      throw Error::system("make the host's mounts rslave");
+  }
+  if (::umount2(".", MNT_DETACH) < 0) throw Error::system("unmount the host's root (MNT_DETACH)");
+  if (host) enter(scene.root);
+}
+
+void perform(const MoveRoot& step, Scene& scene) {
+  enter(scene.root);
+  remove_kernel_trees(sys::readlinkat(working_directory, "/proc/self/cwd"));
+  if (::mount(".", "/", nullptr, MS_MOVE, nullptr) < 0) check(errno, step);
+  become_root(describe_mount_step(step));
+}
+
+void perform(const ChangeRoot& step, Scene& scene) {
+  enter(scene.root);
+  become_root(describe_mount_step(step));
+}
+
+void perform(const SetRootPropagation& step, Scene& /*scene*/) {
+  if (::mount(nullptr, "/", nullptr, step.flags, nullptr) < 0) check(errno, step);
+}
+
+void perform(const RemountRootReadonly& step, Scene& scene) {
+  with_mount_api(
+      scene, [&] { check(change_attributes(scene.root, {.set = MOUNT_ATTR_RDONLY}, true), step); },
+      [&] { check(legacy::change("/", {.set = MOUNT_ATTR_RDONLY}, scene), step); });
+}
+
+}  // namespace oci::init

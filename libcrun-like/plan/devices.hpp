@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "oci/spec.hpp"
+#include "plan/mounts.hpp"
+
+namespace oci {
+
+/// The nodes and links that every container has (config-linux.md, "Default Devices" and "Dev symbolic links"), then
+/// linux.devices, gathered by directory.
+void add_devices(InitPlan& plan, const Spec& spec, const MountHost& host);
+
+}  // namespace oci

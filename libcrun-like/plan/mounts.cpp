@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/mounts.hpp"
+
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "base/files.hpp"
+#include "oci/error.hpp"
+#include "plan/devices.hpp"
+#include "spec/mount_options.hpp"
+
+namespace oci {
+namespace {
+
+/// runc's list of what may be mounted over in /proc: LXCFS and the like bring files of their own. Anything else there
+/// could stand between the container and what its masks or labels are meant for (CVE-2019-16884).
+constexpr std::array<std::string_view, 10> mountable_in_proc{"cpuinfo",
+                                                             "diskstats",
+                                                             "meminfo",
+                                                             "stat",
+                                                             "swaps",
+                                                             "uptime",
+                                                             "loadavg",
+                                                             "slabinfo",
+                                                             "sys/kernel/ns_last_pid",
+                                                             "sys/crypto/fips_enabled"};
+
+/// Those for which SELinux has no context= parameter, or whose files have labels of their own.
+constexpr std::array<std::string_view, 4> without_context{"proc", "sysfs", "mqueue", "cgroup2"};
+
+constexpr std::uint64_t plain_flags =
+    MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW;
+
+template <class Range, class T>
+bool contains(const Range& range, const T& value) {
+  return std::find(range.begin(), range.end(), value) != range.end();
+}
+
+std::string container_path(const std::string& path) {
+  return clean_path("/" + path);
+}
+
+std::string below_bundle(const std::string& path, const MountHost& host) {
+  return path.starts_with('/') ? path : host.bundle + "/" + path;
+}
+
+std::string indexed(std::string_view list, std::size_t index) {
+  return std::string(list) + "[" + std::to_string(index) + "]";
+}
+
+bool has_mount_namespace(const Spec& spec) {
+  return spec.linux.find(NamespaceType::mount) != nullptr;
+}
+
+bool is_bind(const Mount& mount, const MountOptions& options) {
+  return options.bind || mount.type == "bind";
+}
+
+std::string destination(const Mount& mount) {
+  std::string target = container_path(mount.destination);
+  if (target == "/")
+    throw Error("destination: \"" + mount.destination + "\" is the root itself, which root.path names");
+  static constexpr std::string_view proc = "/proc/";
+  if (target.starts_with(proc) && !contains(mountable_in_proc, std::string_view(target).substr(proc.size())))
+    throw Error("destination: \"" + target + "\" cannot be mounted because it is inside /proc");
+  return target;
+}
+
+void refuse_id_maps(const Mount& mount, const MountOptions& options) {
+  const auto extension = std::find_if(options.parameters.begin(), options.parameters.end(), [](const auto& word) {
+    return word.starts_with("idmap=") || word.starts_with("ridmap=");
+  });
+  if (!mount.uid_mappings.empty()) throw Error("uidMappings: id-mapped mounts are not supported");
+  if (!mount.gid_mappings.empty()) throw Error("gidMappings: id-mapped mounts are not supported");
+  if (extension != options.parameters.end()) throw Error("options: " + *extension + " is not supported");
+  if (options.id_map == MountOptions::IdMap::none) return;
+  const bool all = options.id_map == MountOptions::IdMap::recursive;
+  throw Error(std::string("options: ") + (all ? "ridmap" : "idmap") + " is not supported");
+}
+
+/// A bind with any flag has exactly the flags that are named; the access times' mode is inherited unless it is named,
+/// too (mount(2), MS_REMOUNT | MS_BIND).
+BindMount bind_step(const Mount& mount, MountOptions options, std::string target, const MountHost& host) {
+  if (mount.source.empty()) throw Error("source: missing, and a bind needs one");
+  if (!options.parameters.empty())
+    throw Error("options: \"" + options.parameters.front() + "\" is no option of a bind");
+  BindMount step{.source = below_bundle(mount.source, host),
+                 .target = std::move(target),
+                 .recursive = options.recursive,
+                 .opened_by_parent = host.parent_opens_sources,
+                 .source_nofollow = options.source_nofollow,
+                 .target_nofollow = options.target_nofollow,
+                 .copy_symlink = options.copy_symlink,
+                 .attributes = std::move(options.attributes)};
+  auto& attributes = step.attributes;
+  attributes.superblock = 0;
+  step.insists_on_clearing = attributes.clear;
+  if (!options.names_flags) return step;
+  attributes.clear |= plain_flags;
+  if ((attributes.clear & MOUNT_ATTR__ATIME) != 0) attributes.clear |= MOUNT_ATTR_NODIRATIME;
+  attributes.clear &= ~(attributes.set & ~std::uint64_t{MOUNT_ATTR__ATIME});
+  return step;
+}
+
+MountFilesystem filesystem_step(const Mount& mount, MountOptions options, std::string target, const Spec& spec,
+                                const MountHost& host) {
+  if (mount.type.empty()) throw Error("type: missing, and the options name no bind");
+  if (options.copy_up && mount.type != "tmpfs") throw Error("options: tmpcopyup is for tmpfs, not " + mount.type);
+  if (options.copy_symlink || options.source_nofollow)
+    throw Error("options: copy-symlink and src-nofollow are for binds, not " + mount.type);
+  MountFilesystem step{.type = mount.type == "cgroup" ? "cgroup2" : mount.type,
+                       .source = mount.source,
+                       .target = std::move(target),
+                       .parameters = std::move(options.parameters),
+                       .attributes = std::move(options.attributes),
+                       .copy_up = options.copy_up};
+  if (options.target_nofollow) throw Error("options: dest-nofollow is for binds, not " + mount.type);
+  // A new file system is one mount: what is asked for all below is asked for it.
+  auto& attributes = step.attributes;
+  attributes.set |= std::exchange(attributes.recursive_set, 0);
+  attributes.clear = attributes.recursive_clear = 0;
+  if (step.type == "tmpfs") attributes.set &= ~std::uint64_t{MOUNT_ATTR_RDONLY};  // add_restrictions() brings it back
+  if (step.type == "sysfs") step.stand_in = "/sys";
+  if (step.type == "cgroup2") {
+    const bool own_view = spec.linux.find(NamespaceType::cgroup) && !host.cgroup_directory.empty();
+    step.stand_in = own_view ? host.cgroup_directory : "/sys/fs/cgroup";
+  }
+  if (step.type == "proc") {
+    step.foreign_processes = host.enters_pid_namespace_later;
+    step.pid_namespace = host.pid_namespace;
+  }
+  if (!host.selinux || spec.linux.mount_label.empty()) return step;
+  if (step.type == "mqueue")
+    step.label = spec.linux.mount_label;
+  else if (!contains(without_context, step.type))
+    step.parameters.push_back("context=" + spec.linux.mount_label);
+  return step;
+}
+
+void add_mount(InitPlan& plan, const Mount& mount, std::string field, const Spec& spec, const MountHost& host) {
+  auto options = parse_mount_options(mount.options);
+  refuse_id_maps(mount, options);
+  auto target = destination(mount);
+  if (options.remount) {
+    if (!options.parameters.empty())
+      throw Error("options: remount cannot change \"" + options.parameters.front() + "\"");
+    plan.add(ChangeMount{std::move(target), std::move(options.attributes)}, std::move(field));
+  } else if (is_bind(mount, options)) {
+    plan.add(bind_step(mount, std::move(options), std::move(target), host), std::move(field));
+  } else {
+    plan.add(filesystem_step(mount, std::move(options), std::move(target), spec, host), std::move(field));
+  }
+}
+
+/// rootfsPropagation as mount(2) counts it; 0 when config.json leaves it open.
+unsigned long root_propagation(const Spec& spec) {
+  const auto& word = spec.linux.rootfs_propagation;
+  if (word.empty()) return 0;
+  const auto options = parse_mount_options({word});
+  if (options.attributes.propagation.size() != 1)
+    throw Error("linux.rootfsPropagation: \"" + word +
+                "\" is none of shared, slave, private, unbindable, with or without r");
+  return options.attributes.propagation.front();
+}
+
+void add_root(InitPlan& plan, const Spec& spec, const MountHost& host) {
+  BindRoot root{.rootfs = below_bundle(spec.root.path, host), .mounts = has_mount_namespace(spec)};
+  root.masks_files = !spec.linux.masked_paths.empty();
+  const auto propagation = root_propagation(spec);
+  root.detaches_parent = (propagation & MS_SHARED) != 0;
+  // A shared root wants its binds to stay peers of the host's mounts, so these are left as they are. An unbindable one
+  // could not be bound; it becomes that at the end.
+  const bool private_now = (propagation & (MS_PRIVATE | MS_UNBINDABLE)) != 0;
+  if (root.mounts && !root.detaches_parent)
+    plan.add(SetPropagation{(private_now ? MS_PRIVATE : MS_SLAVE) | static_cast<unsigned long>(MS_REC)},
+             "linux.rootfsPropagation");
+  plan.add(std::move(root), "root.path");
+}
+
+[[noreturn]] void needs_mount_namespace(std::string_view field) {
+  throw Error(std::string(field) + ": needs a mount namespace, and linux.namespaces has none");
+}
+
+/// Without a namespace of its own every mount would be one of the host.
+void check_shared_mounts(const Spec& spec) {
+  if (!spec.mounts.empty()) needs_mount_namespace("mounts");
+  if (!spec.linux.masked_paths.empty()) needs_mount_namespace("linux.maskedPaths");
+  if (!spec.linux.readonly_paths.empty()) needs_mount_namespace("linux.readonlyPaths");
+  if (spec.root.readonly) needs_mount_namespace("root.readonly");
+}
+
+void add_readonly_mounts(InitPlan& plan, const Spec& spec) {
+  for (std::size_t index = 0; index < spec.mounts.size(); ++index) {
+    const auto& mount = spec.mounts[index];
+    const auto options = parse_mount_options(mount.options);
+    const auto set = options.attributes.set | options.attributes.recursive_set;
+    if (mount.type != "tmpfs" || is_bind(mount, options) || options.remount || (set & MOUNT_ATTR_RDONLY) == 0) continue;
+    plan.add(ChangeMount{container_path(mount.destination), {.set = MOUNT_ATTR_RDONLY}}, indexed("mounts", index));
+  }
+}
+
+/// One step for each path, in the order given, the second of two equal ones left out.
+template <class Step>
+void add_paths(InitPlan& plan, const std::vector<std::string>& paths, std::string_view field) {
+  std::vector<std::string> seen;
+  for (std::size_t index = 0; index < paths.size(); ++index) {
+    std::string path = container_path(paths[index]);
+    if (path == "/") throw Error(indexed(field, index) + ": \"" + paths[index] + "\" is the root itself");
+    if (contains(seen, path)) continue;
+    seen.push_back(path);
+    plan.add(Step{std::move(path)}, indexed(field, index));
+  }
+}
+
+}  // namespace
+
+void add_filesystem(InitPlan& plan, const Spec& spec, const MountHost& host) {
+  if (!has_mount_namespace(spec)) check_shared_mounts(spec);
+  add_root(plan, spec, host);
+  bool brings_devices = false;
+  for (std::size_t index = 0; index < spec.mounts.size(); ++index) {
+    const auto& mount = spec.mounts[index];
+    at_path([&] { return indexed("mounts", index); },
+            [&] { add_mount(plan, mount, indexed("mounts", index), spec, host); });
+    brings_devices = brings_devices || (container_path(mount.destination) == "/dev" &&
+                                        is_bind(mount, parse_mount_options(mount.options)));
+  }
+  if (!brings_devices) add_devices(plan, spec, host);
+}
+
+void add_new_root(InitPlan& plan, const Spec& spec, const MountHost& host) {
+  if (!has_mount_namespace(spec)) {
+    plan.add(ChangeRoot{});
+    return;
+  }
+  const auto propagation = root_propagation(spec);
+  if (host.no_pivot)
+    plan.add(MoveRoot{});
+  else
+    plan.add(PivotRoot{.host_is_shared = (propagation & MS_SHARED) != 0});
+  // Slave and private it has been since the beginning.
+  if ((propagation & (MS_SHARED | MS_UNBINDABLE)) != 0)
+    plan.add(SetRootPropagation{propagation}, "linux.rootfsPropagation");
+}
+
+void add_restrictions(InitPlan& plan, const Spec& spec) {
+  add_readonly_mounts(plan, spec);
+  if (spec.root.readonly) plan.add(RemountRootReadonly{}, "root.readonly");
+  add_paths<ReadonlyPath>(plan, spec.linux.readonly_paths, "linux.readonlyPaths");
+  add_paths<MaskPath>(plan, spec.linux.masked_paths, "linux.maskedPaths");
+}
+
+}  // namespace oci

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What config.json says about the container's file system, turned into steps. Pure: nothing is opened or looked up
+// here.
+#pragma once
+#include <string>
+
+#include "oci/spec.hpp"
+#include "plan/plan.hpp"
+
+namespace oci {
+
+/// What mounts depend on beyond config.json.
+struct MountHost {
+  std::string bundle{};                       ///< absolute; relative sources start here
+  std::string cgroup_directory{};             ///< of the container, below the host's cgroup2; empty when it is not known
+  bool user_namespace = false;              ///< the process will be in one that does not own the devices: no mknod(2)
+  bool parent_opens_sources = false;        ///< the mapped root may not reach bind sources
+  bool enters_pid_namespace_later = false;  ///< by a Fork step behind the mounts
+  FdRef pid_namespace{-1};                  ///< the one it will enter, where it is known
+  bool no_pivot = false;
+  bool kcore = false;    ///< the kernel has /proc/kcore, so /dev/core is there too
+  bool selinux = false;  ///< linux.mountLabel has a meaning
+};
+
+/// The root, config.json's mounts in its order, and the devices. Host hooks and createContainer hooks come behind
+/// these.
+void add_filesystem(InitPlan& plan, const Spec& spec, const MountHost& host);
+
+/// The process's way into the root.
+void add_new_root(InitPlan& plan, const Spec& spec, const MountHost& host);
+
+/// What becomes read-only or hidden, once nothing has to be made there any more (/dev/console is the last).
+void add_restrictions(InitPlan& plan, const Spec& spec);
+
+}  // namespace oci
