@@ -34,54 +34,48 @@ CgroupDriver cgroup_driver(const Globals& globals) {
   throw Error("unknown cgroup manager \"" + globals.cgroup_manager + "\": expected cgroupfs, systemd or disabled");
 }
 
-// create and run
-// --------------------------------------------------------------------------------------------------------
-
 /// A container to be made: its name, whether that was made up, and everything that was asked for.
-struct Order {
+struct Creation {
   std::string id;
   bool is_new_name = false;
   RunOptions options;
 };
 
-Order order_of(const CommandLine& line) {
-  Order order{line.arguments.front(), is_bundle(line.arguments.front()), line.run};
-  if (order.is_new_name) {
+Creation creation_of(const CommandLine& line) {
+  Creation creation{line.arguments.front(), is_bundle(line.arguments.front()), line.run};
+  if (creation.is_new_name) {
     if (!line.run.bundle.empty())
-      throw Error("\"" + order.id + "\" is a bundle, and so is --bundle " + line.run.bundle);
-    order.options.bundle = absolute_path(order.id);
-    order.id = make_id(order.options.bundle);
+      throw Error("\"" + creation.id + "\" is a bundle, and so is --bundle " + line.run.bundle);
+    creation.options.bundle = absolute_path(creation.id);
+    creation.id = make_id(creation.options.bundle);
   }
-  check_id(order.id);
-  if (order.options.bundle.empty()) order.options.bundle = absolute_path(".");
-  order.options.cgroup_driver = cgroup_driver(line.globals);
+  check_id(creation.id);
+  if (creation.options.bundle.empty()) creation.options.bundle = absolute_path(".");
+  creation.options.cgroup_driver = cgroup_driver(line.globals);
   make_default_root(line.globals);
-  return order;
+  return creation;
 }
 
 void create(const CommandLine& line) {
   in_context([] { return std::string(program()) + " create failed"; },
              [&] {
-               auto order = order_of(line);
-               order.options.attachment = Attachment::detached;
-               Container::create(store_of(line.globals), order.id, order.options);
-               if (order.is_new_name) print(order.id + "\n");
+               auto creation = creation_of(line);
+               creation.options.attachment = Attachment::detached;
+               Container::create(store_of(line.globals), creation.id, creation.options);
+               if (creation.is_new_name) print(creation.id + "\n");
              });
 }
 
 int run(const CommandLine& line) {
   return in_context([] { return std::string(program()) + " run failed"; },
                     [&] {
-                      const auto order = order_of(line);
-                      const int status = oci::run(store_of(line.globals), order.id, order.options);
-                      const bool detached = order.options.attachment == Attachment::detached;
-                      if (order.is_new_name && detached) print(order.id + "\n");
+                      const auto creation = creation_of(line);
+                      const int status = oci::run(store_of(line.globals), creation.id, creation.options);
+                      const bool detached = creation.options.attachment == Attachment::detached;
+                      if (creation.is_new_name && detached) print(creation.id + "\n");
                       return status;
                     });
 }
-
-// One existing container
-// ------------------------------------------------------------------------------------------------
 
 Container open(const CommandLine& line) {
   check_id(line.arguments.front());
@@ -97,6 +91,12 @@ int exec(const CommandLine& line) {
                     });
 }
 
+void show_state(const CommandLine& line) {
+  const auto state = open(line).state();
+  if (state.status == Status::unknown) throw Error("the state of " + state.id + " cannot be told: " + state.problem);
+  print(state_text(state));
+}
+
 void show_processes(const CommandLine& line) {
   const bool json = wants_json(line.format);
   const auto pids = open(line).processes();
@@ -105,9 +105,6 @@ void show_processes(const CommandLine& line) {
   if (arguments.empty()) arguments.emplace_back("-ef");
   print(matching_lines(run_ps(std::move(arguments)), pids));
 }
-
-// One or, by --regex, several
-// -------------------------------------------------------------------------------------------
 
 /// regcomp(3), extended syntax, because C++'s <regex> needs a locale.
 class Pattern {
@@ -122,7 +119,9 @@ class Pattern {
   }
   ~Pattern() { ::regfree(&compiled_); }
   Pattern(const Pattern&) = delete;
+  Pattern(Pattern&&) = delete;
   Pattern& operator=(const Pattern&) = delete;
+  Pattern& operator=(Pattern&&) = delete;
 
   bool matches(const std::string& text) const { return ::regexec(&compiled_, text.c_str(), 0, nullptr, 0) == 0; }
 
@@ -162,8 +161,7 @@ void kill(const CommandLine& line) {
 
 bool can_be_read(const Store& store, const std::string& id) {
   try {
-    Container::open(store, id).state();
-    return true;
+    return Container::open(store, id).state().status != Status::unknown;
   } catch (const Error&) {
     return false;
   }
@@ -177,13 +175,11 @@ void remove(const CommandLine& line) {
   });
 }
 
-// The others
-// ------------------------------------------------------------------------------------------------------------
-
 void show_list(const CommandLine& line) {
   const auto store = store_of(line.globals);
   // A missing default directory means that there never was a container, a missing --root is a typing error.
-  if (!line.globals.root.empty()) sys::openat(working_directory, store.root, O_PATH | O_DIRECTORY);
+  if (!line.globals.root.empty())
+    in_context([] { return "--root"; }, [&] { sys::openat(working_directory, store.root, O_PATH | O_DIRECTORY); });
   print(list_text(list(store), line.format, line.quiet));
 }
 
@@ -204,9 +200,7 @@ void write_spec(const CommandLine& line) {
 }
 
 void show_help(const CommandLine& line) {
-  const auto* command = line.arguments.empty() ? nullptr : find_command(line.arguments.front());
-  if (!line.arguments.empty() && !command) throw Error("No help topic for '" + line.arguments.front() + "'");
-  print(help_text(command));
+  print(help_text(line.arguments.empty() ? nullptr : find_command(line.arguments.front())));
 }
 
 log::Level lowest_level(const Globals& globals, bool json_file) {
@@ -273,7 +267,7 @@ int perform(const CommandLine& line) {
     case Verb::start:
       return open(line).start(), 0;
     case Verb::state:
-      return print(state_text(open(line).state())), 0;
+      return show_state(line), 0;
   }
   throw Error("the command has no meaning");  // not reached: parse() only chooses commands of the table
 }

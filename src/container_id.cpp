@@ -28,7 +28,7 @@ void check_id(std::string_view id) {
 }
 
 bool is_bundle(std::string_view argument) noexcept {
-  return argument == "." || argument == ".." || argument.find('/') != argument.npos;
+  return argument == "." || argument == ".." || argument.find('/') != std::string_view::npos;
 }
 
 std::string make_id(std::string_view bundle) {

@@ -56,7 +56,8 @@ void assign(std::optional<User>& member, std::string_view text) {
   const auto colon = text.find(':');
   User user;
   in_context([] { return "bad uid"; }, [&] { assign(user.uid, text.substr(0, colon)); });
-  if (colon != text.npos) in_context([] { return "bad gid"; }, [&] { assign(user.gid, text.substr(colon + 1)); });
+  if (colon != std::string_view::npos)
+    in_context([] { return "bad gid"; }, [&] { assign(user.gid, text.substr(colon + 1)); });
   member = user;
 }
 
@@ -76,6 +77,13 @@ struct Spelling {
   }
 };
 
+const Command& command_named(std::string_view name) {
+  if (is_future_command(name)) throw Mistake{.message = quoted(name) + " is not implemented yet", .show_help = false};
+  static constexpr int unknown_command = 3;  // runc's
+  if (const auto* command = find_command(name)) return *command;
+  throw Mistake{"No help topic for '" + std::string(name) + "'", unknown_command, false};
+}
+
 class Parser {
  public:
   Parser(CommandLine& line, std::span<const char* const> arguments) : line_(line), rest_(arguments) {}
@@ -94,7 +102,7 @@ class Parser {
     return find([&](const Option& option) { return option.name == name; });
   }
   const Option* lettered(char letter) const {
-    return find([&](const Option& option) { return option.letters.find(letter) != option.letters.npos; });
+    return find([&](const Option& option) { return option.letters.find(letter) != std::string_view::npos; });
   }
 
   bool looks_like_option(std::string_view argument) const;
@@ -104,8 +112,7 @@ class Parser {
   void set(const Option& option, std::optional<std::string_view> value);
   [[noreturn]] void reject_option(std::string_view argument) const;
   void take_argument(std::string_view argument);
-  void choose_command(std::string_view name);
-  void check_count() const;
+  void check_arguments() const;
 
   CommandLine& line_;
   std::span<const char* const> rest_;
@@ -189,15 +196,11 @@ void Parser::reject_option(std::string_view argument) const {
   throw Mistake{message};
 }
 
-void Parser::choose_command(std::string_view name) {
-  if (is_future_command(name)) throw Mistake{.message = quoted(name) + " is not implemented yet", .show_help = false};
-  line_.command = find_command(name);
-  static constexpr int unknown_command = 3;  // runc's
-  if (!line_.command) throw Mistake{"No help topic for '" + std::string(name) + "'", unknown_command, false};
-}
-
 void Parser::take_argument(std::string_view argument) {
-  if (!line_.command) return choose_command(argument);
+  if (!line_.command) {
+    line_.command = &command_named(argument);
+    return;
+  }
   line_.arguments.emplace_back(argument);
   if (options_ended_ || line_.command->order == Order::anywhere) return;
   options_ended_ = true;
@@ -216,15 +219,18 @@ void Parser::parse() {
       take_argument(argument);
     }
   }
-  if (line_.command && !line_.help && !line_.usage && !line_.version) check_count();
+  if (line_.command && !line_.help && !line_.usage && !line_.version) check_arguments();
 }
 
-void Parser::check_count() const {
+void Parser::check_arguments() const {
   const auto& command = *line_.command;
   auto [least, most] = command.count;
   if (command.verb == Verb::exec && line_.exec.process_file.empty()) ++least;
   const auto given = line_.arguments.size();
-  if (given >= least && given <= most) return;
+  if (given >= least && given <= most) {
+    if (command.verb == Verb::help && given > 0) command_named(line_.arguments.front());
+    return;
+  }
   const auto* words = least == most ? "exactly " : given < least ? "a minimum of " : "a maximum of ";
   const auto bound = std::to_string(given < least ? least : most);
   throw Mistake{quoted(command.name) + " requires " + words + bound + " argument(s)"};

@@ -116,9 +116,6 @@ struct Mistake {
 /// Reads the arguments behind argv[0] into `line`, which keeps everything that was read before a mistake.
 std::optional<Mistake> parse(CommandLine& line, std::span<const char* const> arguments);
 
-// What the tables are made of
-// -------------------------------------------------------------------------------------------
-
 /// Go's ParseBool, and crun's "no" and "yes".
 std::optional<bool> truth(std::string_view word) noexcept;
 

@@ -38,7 +38,9 @@ class SpawnActions {
   SpawnActions() { ::posix_spawn_file_actions_init(&actions_); }
   ~SpawnActions() { ::posix_spawn_file_actions_destroy(&actions_); }
   SpawnActions(const SpawnActions&) = delete;
+  SpawnActions(SpawnActions&&) = delete;
   SpawnActions& operator=(const SpawnActions&) = delete;
+  SpawnActions& operator=(SpawnActions&&) = delete;
   posix_spawn_file_actions_t* get() noexcept { return &actions_; }
 
  private:

@@ -16,7 +16,7 @@ struct Sink {
   Format format = Format::text;
   int file = -1;  ///< a plain number, because a Handle would need a destructor to run at exit; -1: standard error
 };
-constinit Sink sink;
+constinit Sink sink;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): standard error is as global
 
 /// conmon waits for us before it empties the pipe that our standard error is.
 constexpr std::size_t longest_message = std::size_t{16} * 1024;
@@ -39,7 +39,7 @@ Character first_character(std::string_view text) noexcept {
   if (lead < 0x80) return {lead, 1};
   const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
   static constexpr std::array<std::uint32_t, 5> smallest{0, 0, 0x80, 0x800, 0x10000};
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return {};
+  if (lead < 0xC0 || lead > 0xF4 || text.size() < size) return {};
   std::uint32_t code = lead & (0x7FU >> size);
   for (std::size_t i = 1; i < size; ++i) {
     if ((byte(i) & 0xC0U) != 0x80U) return {};
@@ -63,9 +63,7 @@ bool is_invisible(std::uint32_t code) noexcept {
                                                 {0x2060, 0x206F},
                                                 {0xFEFF, 0xFEFF},
                                                 {0xE0000, 0x10FFFF}}};
-  for (const auto& [first, last] : ranges)
-    if (code >= first && code <= last) return true;
-  return false;
+  return std::any_of(ranges.begin(), ranges.end(), [&](const auto& r) { return code >= r.first && code <= r.last; });
 }
 
 void append_escape(std::string& result, char letter, std::uint32_t code, unsigned digits) {
@@ -82,12 +80,12 @@ std::string escaped(std::string_view text, std::string_view marks) {
   result.reserve(text.size() + text.size() / 8);
   while (!text.empty()) {
     const auto [code, size] = first_character(text);
-    const auto control = size == 1 ? controls.find(text[0]) : controls.npos;
+    const auto control = size == 1 ? controls.find(text[0]) : std::string_view::npos;
     if (size == 0)
       append_escape(result, 'x', static_cast<unsigned char>(text[0]), 2);
-    else if (control != controls.npos)
+    else if (control != std::string_view::npos)
       (result += '\\') += letters[control];
-    else if (size == 1 && marks.find(text[0]) != marks.npos)
+    else if (size == 1 && marks.find(text[0]) != std::string_view::npos)
       (result += '\\') += text[0];
     else if (!is_invisible(code))
       result += text.substr(0, size);

@@ -80,6 +80,7 @@ TEST_CASE("a text line stays one line and obeys no terminal") {
              EndsWith("msg=\"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\"\n"));
   CHECK_THAT(text_of("\xC2\x9B\xE2\x80\xAE"), EndsWith("msg=\"\\u009b\\u202e\"\n"));
   CHECK_THAT(text_of("\xFF\xC3\xC0\xAF\xED\xA0\x80"), EndsWith("msg=\"\\xff\\xc3\\xc0\\xaf\\xed\\xa0\\x80\"\n"));
+  CHECK_THAT(text_of("\xE0\x80\xAF\xF4\x90\x80\x80"), EndsWith("msg=\"\\xe0\\x80\\xaf\\xf4\\x90\\x80\\x80\"\n"));
 }
 
 TEST_CASE("a JSON line is one object whose keys are sorted") {

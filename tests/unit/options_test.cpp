@@ -211,6 +211,9 @@ TEST_CASE("an unknown command has runc's exit status") {
   CHECK(mistake.message == "No help topic for 'foo'");
   CHECK(mistake.status == 3);
   CHECK_FALSE(mistake.show_help);
+  CHECK(refused({"help", "foo"}).message == "No help topic for 'foo'");
+  CHECK(refused({"help", "foo"}).status == 3);
+  CHECK(refused({"help", "update"}).message == "\"update\" is not implemented yet");
 }
 
 TEST_CASE("a command of runc that is missing here is named") {
