@@ -97,12 +97,12 @@ TEST_CASE("exec --user refuses what is no id") {
 
 TEST_CASE("exec --additional-gids adds groups") {
   Waiting b;
-  CHECK_THAT(b.exec({"ids"}, {"--additional-gids", "100", "-g", "200"}).out, Contains("groups=100,200"));
+  CHECK_THAT(b.exec({"ids"}, {"--additional-gids", "100", "--additional-gids", "200"}).out, Contains("groups=100,200"));
 }
 
 TEST_CASE("exec --env adds to the configured environment, --cwd replaces the directory") {
   Waiting b;
-  const auto out = b.exec({"do", "env", "--", "cwd"}, {"--env", "A=1", "-e", "B=two words", "--cwd", "/tmp"}).out;
+  const auto out = b.exec({"do", "env", "--", "cwd"}, {"--env", "A=1", "--env", "B=two words", "--cwd", "/tmp"}).out;
   CHECK(has_line(out, "A=1"));
   CHECK(has_line(out, "B=two words"));
   CHECK(has_line(out, "TERM=xterm"));
@@ -120,10 +120,17 @@ TEST_CASE("exec --cwd through a descriptor is refused") {  // CVE-2024-21626
 
 TEST_CASE("exec --cap adds capabilities, none of them inheritable") {
   Waiting b;
-  const auto out = b.exec({"status"}, {"--cap", "CAP_CHOWN", "-c", "CAP_FOWNER"}).out;
+  const auto out = b.exec({"status"}, {"--cap", "CAP_CHOWN", "--cap", "CAP_FOWNER"}).out;
   CHECK(line_with(out, "CapEff") == "CapEff:\t0000000020000429");
   CHECK(line_with(out, "CapInh") == "CapInh:\t0000000000000000");
   CHECK(line_with(out, "CapAmb") == "CapAmb:\t0000000000000000");
+}
+
+TEST_CASE("exec has short options, too") {
+  Waiting b;
+  const auto out = b.exec({"do", "ids", "--", "env"}, {"-u", "5:6", "-g", "7", "-e", "A=1", "-c", "CAP_CHOWN"}).out;
+  CHECK(has_line(out, "uid=5 gid=6 groups=7"));
+  CHECK(has_line(out, "A=1"));
 }
 
 TEST_CASE("exec --no-new-privs") {

@@ -47,7 +47,7 @@ constexpr Case cases[] = {
     {"a number where a list belongs", "process.args", "7", "process.args"},
     {"a negative user id", "process.user.uid", "-1", "process.user.uid"},
     {"an AppArmor profile without AppArmor", "process.apparmorProfile", R"("nosuchprofile")", "pparmor"},
-    {"an environment variable without =", "process.env", R"(["NOEQUALS"])", "NOEQUALS"},
+    {"an environment variable without =", "process.env", R"(["NOEQUALS"])", "env"},
 };
 
 }  // namespace

@@ -25,9 +25,9 @@ std::string nr(long number) {
 
 TEST_CASE("a call with SCMP_ACT_ERRNO fails with the configured errno, EPERM without one") {
   Bundle b;
-  allow_but(b, R"({"names": ["getppid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95},
-                  {"names": ["getpgrp"], "action": "SCMP_ACT_ERRNO"})");
-  CHECK(b.args({"do", "syscall", nr(SYS_getppid), "--", "syscall", nr(SYS_getpgrp), "--", "syscall", nr(SYS_getuid)})
+  allow_but(b, R"({"names": ["getpgrp"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95},
+                  {"names": ["getsid"], "action": "SCMP_ACT_ERRNO"})");
+  CHECK(b.args({"do", "syscall", nr(SYS_getpgrp), "--", "syscall", nr(SYS_getsid), "--", "syscall", nr(SYS_getuid)})
             .run()
             .out == "EOPNOTSUPP\nEPERM\ndone\n");
 }
@@ -35,23 +35,23 @@ TEST_CASE("a call with SCMP_ACT_ERRNO fails with the configured errno, EPERM wit
 TEST_CASE("the program runs with a filter, and only then") {
   Bundle b;
   CHECK(line_with(b.args({"status"}).run().out, "Seccomp:") == "Seccomp:\t0");
-  allow_but(b, R"({"names": ["getppid"], "action": "SCMP_ACT_ERRNO"})");
+  allow_but(b, R"({"names": ["getpgrp"], "action": "SCMP_ACT_ERRNO"})");
   CHECK(line_with(b.run().out, "Seccomp:") == "Seccomp:\t2");
 }
 
 TEST_CASE("the filter holds with and without noNewPrivileges, for any user") {
   for (const auto* privileges : {"true", "false"}) {
     Bundle b;
-    allow_but(b, R"({"names": ["getppid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95})");
+    allow_but(b, R"({"names": ["getpgrp"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95})");
     b.set("process.noNewPrivileges", privileges).set("process.user", R"({"uid": 1000, "gid": 1000})");
-    CHECK(b.args({"syscall", nr(SYS_getppid)}).run().out == "EOPNOTSUPP\n");
+    CHECK(b.args({"syscall", nr(SYS_getpgrp)}).run().out == "EOPNOTSUPP\n");
   }
 }
 
 TEST_CASE("SCMP_ACT_KILL_PROCESS ends the program with SIGSYS") {
   Bundle b;
-  allow_but(b, R"({"names": ["getppid"], "action": "SCMP_ACT_KILL_PROCESS"})");
-  CHECK(b.args({"syscall", nr(SYS_getppid)}).run().status == 128 + 31);
+  allow_but(b, R"({"names": ["getpgrp"], "action": "SCMP_ACT_KILL_PROCESS"})");
+  CHECK(b.args({"syscall", nr(SYS_getpgrp)}).run().status == 128 + 31);
 }
 
 TEST_CASE("a rule looks at arguments") {
@@ -83,8 +83,8 @@ TEST_CASE("a masked comparison looks at the mask's bits only") {
 
 TEST_CASE("a name that no kernel knows is left out") {
   Bundle b;
-  allow_but(b, R"({"names": ["not_a_call", "getppid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95})");
-  CHECK(b.args({"syscall", nr(SYS_getppid)}).run().out == "EOPNOTSUPP\n");
+  allow_but(b, R"({"names": ["not_a_call", "getpgrp"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95})");
+  CHECK(b.args({"syscall", nr(SYS_getpgrp)}).run().out == "EOPNOTSUPP\n");
 }
 
 TEST_CASE("calls newer than every listed one fail with ENOSYS where the default is an errno") {
@@ -188,11 +188,11 @@ TEST_CASE("calls newer than every listed one fail with ENOSYS where the default 
 
 TEST_CASE("an unknown action, operator or architecture is refused by name") {
   Bundle b;
-  allow_but(b, R"({"names": ["getppid"], "action": "SCMP_ACT_MAYBE"})");
+  allow_but(b, R"({"names": ["getpgrp"], "action": "SCMP_ACT_MAYBE"})");
   CHECK_THAT(b.create().err, Contains("SCMP_ACT_MAYBE"));
   allow_but(
       b,
-      R"({"names": ["getppid"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_ODD"}]})");
+      R"({"names": ["getpgrp"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_ODD"}]})");
   CHECK_THAT(b.create().err, Contains("SCMP_CMP_ODD"));
   allow_but(b, "");
   CHECK_THAT(b.set("linux.seccomp.architectures", R"(["SCMP_ARCH_PDP11"])").create().err,
@@ -202,14 +202,14 @@ TEST_CASE("an unknown action, operator or architecture is refused by name") {
 
 TEST_CASE("exec is under the same filter") {
   Bundle b;
-  allow_but(b, R"({"names": ["getppid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95})");
+  allow_but(b, R"({"names": ["getpgrp"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95})");
   b.args({"pause"}).launch();
-  CHECK(b.exec({"syscall", nr(SYS_getppid)}).out == "EOPNOTSUPP\n");
+  CHECK(b.exec({"syscall", nr(SYS_getpgrp)}).out == "EOPNOTSUPP\n");
 }
 
 TEST_CASE("a listener that is not there fails create") {
   Bundle b;
-  allow_but(b, R"({"names": ["getppid"], "action": "SCMP_ACT_NOTIFY"})");
+  allow_but(b, R"({"names": ["getpgrp"], "action": "SCMP_ACT_NOTIFY"})");
   b.set("linux.seccomp.listenerPath", test::quoted(b.path("nobody.sock"))).args({"exit", "0"});
   const auto r = b.create();
   CHECK(r.status == 1);
