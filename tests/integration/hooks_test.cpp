@@ -67,10 +67,12 @@ TEST_CASE("createRuntime hooks run before pivot_root, with the container's mount
 
 TEST_CASE("createContainer hooks run in the container's namespaces, with programs of the host") {
   Bundle b;
-  b.hook("createContainer",
-         {"/bin/sh", "-c", "hostname > " + b.path("name") + "; mount -t tmpfs none " + b.rootfs("tmp")});
-  const auto r = b.args({"cat", "/proc/self/mountinfo"}).run();
-  CHECK(test::slurp(b.path("name")) == "box\n");
+  b.hook(
+      "createContainer",
+      {"/bin/sh", "-c", "readlink /proc/self/ns/uts > " + b.path("uts") + "; mount -t tmpfs none " + b.rootfs("tmp")});
+  const auto r = b.args({"do", "cat", "/proc/self/mountinfo", "--", "ns"}).run();
+  CHECK_THAT(test::slurp(b.path("uts")), StartsWith("uts:["));
+  CHECK(test::slurp(b.path("uts")) == line_with(r.out, "uts:[") + "\n");
   CHECK_THAT(line_with(r.out, " /tmp "), Contains("tmpfs"));
 }
 
