@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running another program to its end: hooks, newuidmap.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace oci {
+
+/// What to run. It gets a process group of its own, default signal dispositions, an empty signal mask, no descriptors
+/// but 0-2, and dies with the caller.
+struct Command {
+  std::string path = {};                             ///< absolute
+  std::vector<std::string> args = {};                ///< argv exactly; empty: the path alone
+  std::optional<std::vector<std::string>> env = {};  ///< absent: the caller's own
+  std::string cwd = {};                              ///< empty: the caller's
+  std::string input = {};                            ///< all it finds on its standard input
+  std::int64_t timeout_s = 0;                        ///< then the process group is killed; 0: never
+  std::string noun = "command";                      ///< what messages call it: "hook"
+};
+
+struct Outcome {
+  int status = 0;         ///< exit status, or with `killed` the signal
+  bool killed = false;    ///< by a signal
+  bool too_slow = false;  ///< the signal was ours
+  std::string output;     ///< the last 4 KiB of its standard output
+  std::string errors;     ///< the same of its standard error
+
+  bool succeeded() const noexcept { return status == 0 && !killed; }
+};
+
+/// Runs it to its end, or its timeout. Descendants that keep its output open are not waited for.
+/// @throws Error when it cannot be started
+Outcome run(const Command& command);
+
+/// "exit status 3, stdout: …, stderr: …"; "killed by signal 31 (bad system call)…"; "hook ran past specified timeout
+/// of 1.0s…".
+std::string describe_failure(const Command& command, const Outcome& outcome);
+
+/// The same for callers to whom anything but success is an error. Returns the standard output.
+/// @throws Error with describe_failure's text
+std::string run_successfully(const Command& command);
+
+}  // namespace oci

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
+#include <string>
+
+#include "base/files.hpp"
+#include "base/syscalls.hpp"
+#include "support/catch.hpp"
+
+using namespace oci;
+
+namespace {
+
+constexpr std::size_t most = 256 << 20U;
+
+/// A copy of the victim program, in a directory of its own, that may be destroyed.
+struct Victim {
+  std::string directory;
+  std::string path;
+  std::string original;
+  std::string content;
+
+  Victim() {
+    std::array<char, 32> name{"/var/tmp/sealed_exe_XXXXXX"};
+    REQUIRE(::mkdtemp(name.data()));
+    directory = name.data();
+    path = directory + "/victim";
+    original = sys::readlinkat(working_directory, "/proc/self/exe");
+    original.replace(original.rfind('/') + 1, original.npos, "sealed_victim");
+    content = read_file(working_directory, original, most);
+    write_all(sys::openat(working_directory, path, O_WRONLY | O_CREAT | O_EXCL, 0755), content, path);
+  }
+  ~Victim() {
+    ::unlink(path.c_str());
+    ::rmdir(directory.c_str());
+  }
+  Victim(const Victim&) = delete;
+  Victim& operator=(const Victim&) = delete;
+
+  /// What it prints, until it and its children have ended.
+  std::string run(const std::string& arguments, const std::string& prefix = {}) const {
+    std::FILE* pipe = ::popen((prefix + path + " " + arguments + " 2>&1").c_str(), "re");
+    REQUIRE(pipe);
+    std::string output;
+    std::array<char, 4096> block{};
+    while (const auto got = std::fread(block.data(), 1, block.size(), pipe)) output.append(block.data(), got);
+    const int status = ::pclose(pipe);
+    if (status != 0) output += "status " + std::to_string(status) + "\n";
+    return output;
+  }
+  bool unharmed() const { return read_file(working_directory, path, most) == content; }
+};
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != text.npos;
+}
+
+}  // namespace
+
+TEST_CASE("an executable that nobody sealed is overwritten from a child when its process has ended") {
+  if (::geteuid() != 0) return;
+  const Victim victim;
+  const auto output = victim.run("plain linger " + victim.original);
+  CHECK(contains(output, "sealed: no"));
+  CHECK(contains(output, "write when it has ended: POSSIBLE"));
+  CHECK_FALSE(victim.unharmed());
+}
+
+TEST_CASE("a sealed executable is not overwritten when its process has ended") {
+  const Victim victim;
+  const auto output = victim.run("sealed linger " + victim.original);
+  CHECK(contains(output, "sealed: yes"));
+  CHECK((contains(output, "write when it has ended: EROFS") || contains(output, "write when it has ended: EPERM")));
+  CHECK(victim.unharmed());
+}
+
+TEST_CASE("no path leads from a sealed process to its file") {
+  const Victim victim;
+  const auto output = victim.run("sealed attack");
+  CAPTURE(output);
+  CHECK(contains(output, "sealed: yes"));
+  std::istringstream lines(output);
+  int reads = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line == "read: POSSIBLE")
+      ++reads;
+    else
+      CHECK_FALSE(contains(line, "POSSIBLE"));
+  }
+  CHECK(reads == 2);
+  CHECK(victim.unharmed());
+}
+
+TEST_CASE("a plain process gives way to at least one of the same attacks") {
+  if (::geteuid() != 0) return;
+  const Victim victim;
+  CHECK(contains(victim.run("plain attack"), "chmod: POSSIBLE"));
+}
+
+TEST_CASE("no mapping of the original file is left, and ps still sees the arguments") {
+  const Victim victim;
+  const auto plain = victim.run("plain maps");
+  CHECK(contains(plain, victim.path + "\n"));
+  auto sealed = victim.run("sealed maps");
+  const std::string arguments = victim.path + std::string("\0sealed\0maps\0", 13);
+  CAPTURE(sealed);
+  REQUIRE(sealed.size() > arguments.size());
+  CHECK(sealed.substr(sealed.size() - arguments.size()) == arguments);
+  sealed.resize(sealed.size() - arguments.size());
+  CHECK_FALSE(contains(sealed, victim.path));
+}
+
+TEST_CASE("relocated data stays read-only in a sealed process") {
+  const Victim victim;
+  const auto protections = [](const std::string& maps) {
+    std::string found;  // of the first mappings: the program's own come before the heap
+    std::istringstream lines(maps);
+    for (std::string line; std::getline(lines, line) && !contains(line, "[heap]");)
+      if (contains(line, "-") && contains(line, " ")) found += line.substr(line.find(' ') + 1, 4) + " ";
+    return found;
+  };
+  const auto sealed = protections(victim.run("sealed maps"));
+  CHECK(sealed == protections(victim.run("plain maps")));
+  CHECK_FALSE(contains(sealed, "wx"));
+}
+
+TEST_CASE("where the kernel refuses to exchange the executable, a sealed copy is executed") {
+  if (::geteuid() != 0) return;
+  const Victim victim;
+  // Without CAP_SYS_ADMIN there is neither open_tree nor PR_SET_MM_MAP.
+  const std::string weak = "setpriv --bounding-set -sys_admin,-checkpoint_restore --inh-caps=-all ";
+  const auto output = victim.run("sealed maps", weak);
+  CAPTURE(output);
+  CHECK(contains(output, "sealed: yes"));
+  CHECK(contains(output, "/memfd:runc_cloned:/proc/self/exe (deleted)"));
+  CHECK(contains(output, std::string("\0sealed\0maps", 12)));
+  CHECK(contains(victim.run("sealed linger " + victim.original, weak), "write when it has ended: EPERM"));
+  CHECK(victim.unharmed());
+}
+
+TEST_CASE("the environment cannot pretend that the executable is sealed") {
+  const Victim victim;
+  const auto output = victim.run("sealed maps", "_LIBCONTAINER_CLONED_BINARY=1 LIBCRUN_SEALED=1 ");
+  CHECK(contains(output, "sealed: yes"));
+}
+
+TEST_CASE("an executable on a read-only mount is left as it is") {
+  if (::geteuid() != 0) return;
+  const Victim victim;
+  const auto output = victim.run("sealed maps", "unshare -m --propagation private sh -c 'mount --bind -o ro " +
+                                                    victim.directory + " " + victim.directory + " && exec \"$@\"' sh ");
+  CHECK(contains(output, "sealed: yes"));
+  CHECK(contains(output, victim.path));  // its mappings are the original ones
+}
+
+TEST_CASE("sealing takes less than executing again would") {
+  const Victim victim;
+  const auto output = victim.run("plain cost");
+  WARN(output);
+  CHECK(contains(output, "cost: median"));
+}
