@@ -44,14 +44,14 @@ class FdRef {
  public:
   template <class Tag>
   FdRef(const Handle<Tag>& owner) noexcept : fd_(owner.get()) {}  // NOLINT(google-explicit-constructor): a reference
-  explicit FdRef(int fd) noexcept : fd_(fd) {}
-  int get() const noexcept { return fd_; }
+  constexpr explicit FdRef(int fd) noexcept : fd_(fd) {}
+  constexpr int get() const noexcept { return fd_; }
 
  private:
   int fd_;
 };
 
 /// Where relative paths start: the working directory.
-inline const FdRef working_directory{AT_FDCWD};
+inline constexpr FdRef working_directory{AT_FDCWD};
 
 }  // namespace oci

@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/pidfd.h>
+extern "C" {
+#include <sys/pidfd.h>  // glibc 2.36 forgot to say so itself
+}
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>

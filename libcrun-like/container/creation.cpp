@@ -211,7 +211,7 @@ void Creation::start() {
 void Creation::keep() noexcept {
   kept_ = true;
   state_.keep();
-  if (starter_ == Starter::later_command) child_->release();
+  child_->release();
 }
 
 }  // namespace oci

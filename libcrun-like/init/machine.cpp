@@ -24,4 +24,18 @@ void perform(const SetSysctl& sysctl, Scene& scene) {
     throw Error::system("write \"" + sysctl.value + "\" to /proc/sys/" + sysctl.file);
 }
 
+void perform(const RunHook& hook, Scene& scene) {
+  Command command{.path = hook.path,
+                  .args = hook.args,
+                  .env = hook.env,
+                  .cwd = {},
+                  .input = hook.state_before_pid + std::to_string(::getpid()) + hook.state_after_pid,
+                  .timeout_s = static_cast<int>(hook.timeout_s),
+                  .noun = "hook"};
+  if (hook.inherits_env && !scene.home.empty()) command.env->push_back("HOME=" + scene.home);
+  const auto outcome = run(command);
+  if (!outcome.succeeded())
+    throw Error("error running " + hook.kind + " hook #" + std::to_string(hook.index) + ": " + describe_failure(command, outcome));
+}
+
 }  // namespace oci::init

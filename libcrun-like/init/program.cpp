@@ -121,9 +121,7 @@ void perform(const FindProgram& find, Scene& scene) {
 }
 
 void perform(const SealDescriptors& seal, Scene& scene) {
-  scene.root.reset();
-  scene.proc.reset();
-  scene.null_device.reset();
+  for (Fd* fd : {&scene.root, &scene.proc, &scene.dev, &scene.host_proc, &scene.null_device}) fd->reset();
   scene.empty_directory.reset();
   std::array<unsigned, 2> kept{~0U, ~0U};
   if (scene.parent) kept[0] = static_cast<unsigned>(scene.parent.get());

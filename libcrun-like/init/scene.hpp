@@ -29,18 +29,13 @@ struct Scene {
   MountFd empty_directory;       ///< what hides masked directories: one read-only tmpfs for all of them
   std::string home;              ///< what FindHome found
   std::string program;           ///< what FindProgram found
-<<<<<<< HEAD
-  bool has_terminal = false;     ///< stdin is the container's terminal
-  bool in_directory = false;     ///< ChangeDirectory has succeeded
-  std::uint32_t step = 0;        ///< the one being performed
-=======
   bool null_attached = false;    ///< a mount can be cloned once it hangs in the namespace (before Linux 6.15 only then)
   bool empty_attached = false;
   bool legacy_mounts = false;      ///< mount(2) instead of fsopen(2) and its kin, which this kernel or a filter denies
   bool no_open_tree_attr = false;  ///< nor that one (Linux 6.15)
   bool has_terminal = false;       ///< stdin is the container's terminal
+  bool in_directory = false;       ///< ChangeDirectory has succeeded
   std::uint32_t step = 0;          ///< the one being performed
->>>>>>> mounts
 };
 
 /// Says `word` and waits for the answer, which it returns. @throws Error what the runtime answered, if that was a
