@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
+#include <charconv>
+
+#include "base/files.hpp"
+#include "base/syscalls.hpp"
+#include "kernel/cgroup.hpp"
+
+namespace oci {
+namespace {
+
+constexpr std::string_view blank = " ";
+
+bool is_cgroup2(const char* path) noexcept {
+  struct statfs result {};
+  return ::statfs(path, &result) == 0 && result.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+/// Cuts the part before `separator` off the front of `text`.
+std::string_view cut(std::string_view& text, std::string_view separator) {
+  const auto end = text.find(separator);
+  const auto part = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + separator.size());
+  return part;
+}
+
+bool has_word(std::string_view words, std::string_view wanted) {
+  while (!words.empty())
+    if (cut(words, ",") == wanted) return true;
+  return false;
+}
+
+/// proc_pid_mountinfo(5): blanks and backslashes are written as three octal digits.
+std::string unescape(std::string_view text) {
+  static constexpr std::size_t digits = 3;
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned char code = 0;
+    const char* first = text.data() + i + 1;
+    if (text[i] == '\\' && i + digits < text.size() &&
+        std::from_chars(first, first + digits, code, 8).ptr == first + digits) {
+      result.push_back(static_cast<char>(code));
+      i += digits;
+    } else {
+      result.push_back(text[i]);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string find_cgroup_mount(std::string_view mountinfo, std::string_view type, std::string_view controller) {
+  static constexpr int fields_before_mount_point = 4;
+  while (!mountinfo.empty()) {
+    std::string_view line = cut(mountinfo, "\n");
+    for (int i = 0; i < fields_before_mount_point; ++i) cut(line, blank);
+    const auto mount_point = cut(line, blank);
+    cut(line, " - ");  // optional fields end there
+    if (cut(line, blank) != type) continue;
+    cut(line, blank);  // the source
+    if (controller.empty() || has_word(line, controller)) return unescape(mount_point);
+  }
+  return {};
+}
+
+CgroupHost CgroupHost::probe() {
+  if (is_cgroup2("/sys/fs/cgroup")) return {.mount = "/sys/fs/cgroup", .hybrid = false};
+  if (is_cgroup2("/sys/fs/cgroup/unified")) return {.mount = "/sys/fs/cgroup/unified", .hybrid = true};
+  return {.mount = find_cgroup_mount(read_file(working_directory, "/proc/self/mountinfo"), "cgroup2"), .hybrid = true};
+}
+
+std::string own_cgroup() {
+  static constexpr std::size_t size = 4096;
+  const Fd file = sys::openat(working_directory, "/proc/self/cgroup", O_RDONLY);
+  std::string text;
+  // cgroups(7): cgroup2 has the hierarchy 0 and no controllers; its line is the last one, so there is no need to look
+  // for the end of the file behind it.
+  for (;;) {
+    const auto used = text.size();
+    text.resize(used + size);
+    const auto got = ::read(file.get(), text.data() + used, size);
+    if (got < 0 && errno != EINTR) throw Error::system("read /proc/self/cgroup");
+    text.resize(used + static_cast<std::size_t>(got > 0 ? got : 0));
+    const auto line = text.starts_with("0::") ? 0 : text.find("\n0::");
+    if (line != std::string::npos && text.back() == '\n') {
+      std::string_view rest = std::string_view(text).substr(text.find("::", line) + 2);
+      return std::string(cut(rest, "\n"));
+    }
+    if (got == 0) throw Error("/proc/self/cgroup has no line for cgroup2 (\"0::\")");
+  }
+}
+
+std::string cgroup_directory(const CgroupHost& host, std::string_view cgroups_path, std::string_view id) {
+  // A name cut off at its NUL, or one that climbs, would be another cgroup than the one that was asked for.
+  if (cgroups_path.find('\0') != std::string_view::npos) throw Error("linux.cgroupsPath has a NUL character in it");
+  const std::string_view name = cgroups_path.empty() ? id : cgroups_path;
+  for (std::string_view rest = name; !rest.empty();)
+    if (cut(rest, "/") == "..") throw Error("linux.cgroupsPath " + std::string(name) + " has a \"..\" in it");
+
+  std::string path = clean_path("/" + std::string(name));
+  if (path == "/")
+    throw Error("linux.cgroupsPath " + std::string(name) +
+                " is the root of all cgroups, which a container cannot have");
+  if (name.front() == '/') return host.mount + path;
+  const std::string own = own_cgroup();
+  // Its own cgroup holds the caller, and a cgroup with processes cannot hand controllers on: hence a sibling.
+  // clean_path drops the ".." that a cgroup namespace shows for cgroups outside of it.
+  const std::string parent = clean_path(own.substr(0, own.rfind('/')) + "/");
+  return host.mount + (parent == "." || parent == "/" ? "" : parent) + path;
+}
+
+}  // namespace oci

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/cgroup_manager.hpp"
+
+#include <algorithm>
+
+#include "base/files.hpp"
+#include "base/log.hpp"
+#include "base/syscalls.hpp"
+#include "kernel/cgroup.hpp"
+#include "kernel/cgroup_apply.hpp"
+#include "kernel/cgroup_limits.hpp"
+#include "kernel/device_filter.hpp"
+
+namespace oci {
+namespace {
+
+const Fd no_descriptor;
+
+/// user_namespaces(7): only the initial user namespace maps every id to itself.
+bool in_user_namespace() {
+  static constexpr std::string_view everything = "4294967295\n";
+  return !try_read_file(working_directory, "/proc/self/uid_map").value_or("").ends_with(everything);
+}
+
+/// May fail to get a cgroup, or bpf(2), without that being a fault.
+bool is_unprivileged() {
+  return ::geteuid() != 0 || in_user_namespace();
+}
+
+bool has_limits(const Resources& resources) {
+  const auto writes = cgroup_limits(resources).writes;
+  return std::any_of(writes.begin(), writes.end(), [](const CgroupWrite& write) { return !write.may_be_missing; });
+}
+
+/// Asked for by the user: the container stays in the caller's cgroup, and no limit holds.
+class DisabledCgroups final : public CgroupManager {
+ public:
+  const Fd& prepare() override { return no_descriptor; }
+  void adopt(pid_t) override {}
+  void apply(const Resources& resources) override {
+    if (has_limits(resources)) log::warning("linux.resources is not enforced: cgroups are disabled");
+  }
+  std::string path() const override { return {}; }
+  void remove() override {}
+};
+
+/// A host without cgroup2: fine for a container that asks nothing of it.
+class MissingCgroups final : public CgroupManager {
+ public:
+  const Fd& prepare() override {
+    log::warning("no cgroup2 file system is mounted: the container stays in the caller's cgroup, without device rules");
+    return no_descriptor;
+  }
+  void adopt(pid_t) override {}
+  void apply(const Resources& resources) override {
+    const auto denies = [](const DeviceRule& rule) { return !rule.allow; };
+    const bool has_denials = std::any_of(resources.devices.begin(), resources.devices.end(), denies);
+    if (!has_limits(resources) && (!has_denials || is_unprivileged())) return;
+    throw Error(std::string("linux.resources") + (has_limits(resources) ? "" : ".devices") +
+                    " cannot be enforced: no cgroup2 file system is mounted (mount -t cgroup2 none /sys/fs/cgroup)",
+                ENOENT);
+  }
+  std::string path() const override { return {}; }
+  void remove() override {}
+};
+
+}  // namespace
+
+class CgroupfsCgroups final : public CgroupManager {
+ public:
+  CgroupfsCgroups(CgroupHost host, const std::string& id, const Linux& config)
+      : host_(std::move(host)),
+        path_(cgroup_directory(host_, config.cgroups_path, id)),
+        may_do_without_(config.cgroups_path.empty()),
+        devices_(config.devices) {}
+
+  const Fd& prepare() override {
+    return in_context([] { return "unable to apply cgroup configuration"; },
+                      [&]() -> const Fd& {
+                        try {
+                          make_directories();
+                          open();
+                        } catch (const Error& error) {
+                          remove();
+                          if (!may_do_without(error.code())) throw;
+                          unavailable_ = error.what();
+                          path_.clear();
+                        } catch (...) {
+                          remove();
+                          throw;
+                        }
+                        return cgroup_ ? cgroup_->directory() : no_descriptor;
+                      });
+  }
+
+  void adopt(pid_t) override {}
+
+  void apply(const Resources& resources) override {
+    if (cgroup_) {
+      write_limits(host_, *cgroup_, resources);
+      restrict_devices(resources);
+    } else if (has_limits(resources)) {
+      // The words are those of runc, which engines and its test suite know.
+      throw Error("rootless needs no limits + no cgrouppath when no permission is granted for cgroups: " + unavailable_,
+                  EACCES);
+    }
+  }
+
+  std::string path() const override { return path_; }
+
+  void remove() override {
+    if (cgroup_) {
+      cgroup_->kill();
+      if (fresh_) cgroup_->remove();
+      cgroup_.reset();
+    }
+    // Parents only if nobody else has come to use them: rmdir(2) refuses the others.
+    for (; !made_.empty(); made_.pop_back()) ::rmdir(made_.back().c_str());
+  }
+
+ private:
+  /// mkdir(2) of the cgroup, and of what is missing above it. The first try is the only one in most cases.
+  void make_directories() {
+    static constexpr mode_t mode = 0755;
+    static constexpr int attempts = 8;  // a parent may vanish meanwhile: the container it was made for has ended
+    for (int attempt = 0; attempt < attempts; ++attempt) {
+      if (::mkdir(path_.c_str(), mode) == 0) {
+        made_.push_back(path_);
+        fresh_ = true;
+        return;
+      }
+      if (errno == EEXIST) return;
+      if (errno != ENOENT) break;
+      for (auto end = path_.find('/', host_.mount.size() + 1); end != std::string::npos;
+           end = path_.find('/', end + 1)) {
+        const std::string parent = path_.substr(0, end);
+        if (::mkdir(parent.c_str(), mode) == 0)
+          made_.push_back(parent);
+        else if (errno != EEXIST && errno != ENOENT)
+          refuse_directory(parent, errno);
+      }
+    }
+    refuse_directory(path_, errno);
+  }
+
+  [[noreturn]] static void refuse_directory(const std::string& path, int code) {
+    if (code == EACCES || code == EPERM)
+      throw Error("mkdir " + path + ": permission denied (its parent is not delegated to this user)", code);
+    throw Error::system("mkdir " + path, code);
+  }
+
+  void open() {
+    cgroup_ = Cgroup(path_, sys::openat(working_directory, path_, O_PATH | O_DIRECTORY));
+    // A new cgroup below the root is neither populated nor frozen; anything else has to be looked at, since a process
+    // born in a frozen cgroup would never report, and one among strangers would be killed with them, or they with it.
+    const bool below_root = path_.find('/', host_.mount.size() + 1) == std::string::npos;
+    if (!fresh_ || !below_root) refuse_unusable();
+    // On a hybrid host most controllers are elsewhere; the few that are here are enabled when a limit needs them.
+    if (!host_.hybrid) enable_controllers(host_, *cgroup_);
+  }
+
+  void refuse_unusable() {
+    const auto events = cgroup_->read("cgroup.events").value_or("");
+    std::string why;
+    if (keyed_value(events, "populated") == "1")
+      why = "container's cgroup is not empty: " + std::to_string(cgroup_->processes().size()) + " process(es) found";
+    else if (keyed_value(events, "frozen") == "1")
+      why = "container's cgroup unexpectedly frozen";
+    if (why.empty()) return;
+    const Error error(why + " (" + path_ + ")", EBUSY);
+    cgroup_.reset();  // so that remove() leaves alone who is in there
+    throw error;
+  }
+
+  /// On the way out with another error, which says more than a failure to clean up would.
+  void undo() noexcept {
+    try {
+      remove();
+    } catch (const Error& error) {
+      log::warning(error.what());
+    }
+  }
+
+  bool may_do_without(int code) const {
+    return may_do_without_ && (code == EACCES || code == EPERM || code == EROFS) && is_unprivileged();
+  }
+
+  void restrict_devices(const Resources& resources) {
+    const auto field = [] { return "linux.resources"; };
+    const DeviceProgram program =
+        at_path(field, [&] { return device_program(effective_device_rules(resources.devices, devices_)); });
+    try {
+      in_context([&] { return std::string(field()) + ".devices"; },
+                 [&] { attach_device_program(cgroup_->directory(), program, fresh_); });
+    } catch (const Error&) {
+      // Whoever has no privilege over bpf(2) has none over devices either: outside of the initial user namespace the
+      // kernel makes no device nodes, and those that are there answer to the host's permissions.
+      if (!is_unprivileged()) throw;
+    }
+  }
+
+  CgroupHost host_;
+  std::string path_;
+  bool may_do_without_;  ///< nobody asked for this very path
+  std::vector<Device> devices_;
+  std::optional<Cgroup> cgroup_;
+  std::vector<std::string> made_;  ///< directories that prepare() made, outermost first
+  bool fresh_ = false;             ///< the cgroup itself is among them
+  std::string unavailable_;        ///< why there is none, and that is all right as long as nothing is asked of it
+};
+
+std::unique_ptr<CgroupManager> make_cgroup_manager(CgroupDriver driver, const std::string& id, const Spec& spec) {
+  if (driver == CgroupDriver::systemd) throw Error("the systemd cgroup driver is not there yet: use cgroupfs", ENOSYS);
+  if (driver == CgroupDriver::disabled) return std::make_unique<DisabledCgroups>();
+  CgroupHost host = CgroupHost::probe();
+  if (host.mount.empty()) return std::make_unique<MissingCgroups>();
+  return std::make_unique<CgroupfsCgroups>(std::move(host), id, spec.linux);
+}
+
+}  // namespace oci
