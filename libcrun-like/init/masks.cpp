@@ -43,8 +43,18 @@ int hide_file(const Place& place, Scene& scene) {
   return null.code != 0 ? null.code : attach(null.mount, place);
 }
 
+/// mount(2) binds only what is mounted in this namespace, which the host's /dev no longer is: the container's own node
+/// serves, wherever it comes from, once it has turned out to be that device. It is looked up once.
+int hide_file_before(const Place& place, Scene& scene) {
+  if (!scene.null_device) {
+    scene.null_device = open_in_root(scene.root, "/dev/null", O_PATH);
+    verify_null(scene.null_device);
+  }
+  return legacy::bind(scene.null_device, place, false, scene);
+}
+
 int hide_before(const MaskPath& step, const Place& place, bool is_directory, Scene& scene) {
-  if (!is_directory) return legacy::bind(scene.null_device, place, false, scene);
+  if (!is_directory) return hide_file_before(place, scene);
   if (scene.empty_directory) return legacy::bind(scene.empty_directory, place, false, scene);
   const MountFilesystem empty{
       .type = "tmpfs",

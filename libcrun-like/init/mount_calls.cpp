@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include <array>
 #include <vector>
@@ -144,6 +145,12 @@ bool mount_api_is_denied(int code) noexcept {
   for (const int answer : answers)
     if (answer == ENOSYS || answer == EPERM) return true;
   return false;
+}
+
+void verify_null(FdRef device) {
+  const auto status = sys::fstat(device);
+  if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3))
+    throw Error("/dev/null is not the device 1:3", ENODEV);
 }
 
 TriedMount clone_empty_directory(Scene& scene) {

@@ -70,6 +70,9 @@ void check(int code, const Step& step) {
   if (code != 0) throw Error::system(describe_mount_step(step), code);
 }
 
+/// @throws Error unless `device` is the null device: whatever hides files must be that (CVE-2025-31133)
+void verify_null(FdRef device);
+
 /// An empty read-only directory, the same file system for all who ask.
 TriedMount clone_empty_directory(Scene& scene);
 
