@@ -63,13 +63,14 @@ dev_t number_of(const Device& device) {
   return makedev(static_cast<unsigned>(device.major), static_cast<unsigned>(device.minor));
 }
 
-DeviceNode node(const Device& device, std::string name) {
+/// In a user namespace everything belongs to the container's root, as runc has it: other owners may not be mapped.
+DeviceNode node(const Device& device, std::string name, const MountHost& host) {
   const mode_t type = type_of(device);
   return {.name = std::move(name),
           .mode = type | (device.file_mode.value_or(default_mode) & permissions),
           .number = type == S_IFIFO ? 0 : number_of(device),
-          .uid = device.uid,
-          .gid = device.gid};
+          .uid = host.user_namespace ? 0 : device.uid,
+          .gid = host.user_namespace ? 0 : device.gid};
 }
 
 }  // namespace
@@ -92,7 +93,7 @@ void add_devices(InitPlan& plan, const Spec& spec, const MountHost& host) {
                         step, {.directory = directory, .nodes = {}, .links = {}, .binds_host = host.user_namespace}),
                     field);
               }
-              step.nodes.push_back(node(device, path.substr(slash + 1)));
+              step.nodes.push_back(node(device, path.substr(slash + 1), host));
               field = "linux.devices";
             });
   }

@@ -203,16 +203,23 @@ void add_readonly_mounts(InitPlan& plan, const Spec& spec) {
   }
 }
 
-/// One step for each path, in the order given, the second of two equal ones left out.
-template <class Step>
-void add_paths(InitPlan& plan, const std::vector<std::string>& paths, std::string_view field) {
+bool has_mounts_below(const Spec& spec, const std::string& path) {
+  return std::any_of(spec.mounts.begin(), spec.mounts.end(), [&](const auto& mount) {
+    const std::string target = container_path(mount.destination);
+    return target == path || target.starts_with(path + "/");
+  });
+}
+
+/// `add` for each path, in the order given, the second of two equal ones left out.
+template <class Add>
+void for_each_path(const std::vector<std::string>& paths, std::string_view field, Add&& add) {
   std::vector<std::string> seen;
   for (std::size_t index = 0; index < paths.size(); ++index) {
     std::string path = container_path(paths[index]);
     if (path == "/") throw field_error(indexed(field, index), "\"" + paths[index] + "\" is the root itself");
     if (contains(seen, path)) continue;
     seen.push_back(path);
-    plan.add(Step{std::move(path)}, indexed(field, index));
+    add(std::move(path), indexed(field, index));
   }
 }
 
@@ -250,8 +257,12 @@ void add_new_root(InitPlan& plan, const Spec& spec, const MountHost& host) {
 void add_restrictions(InitPlan& plan, const Spec& spec) {
   add_readonly_mounts(plan, spec);
   if (spec.root.readonly) plan.add(RemountRootReadonly{}, "root.readonly");
-  add_paths<ReadonlyPath>(plan, spec.linux.readonly_paths, "linux.readonlyPaths");
-  add_paths<MaskPath>(plan, spec.linux.masked_paths, "linux.maskedPaths");
+  for_each_path(spec.linux.readonly_paths, "linux.readonlyPaths", [&](std::string path, std::string field) {
+    const bool is_leaf = !has_mounts_below(spec, path);
+    plan.add(ReadonlyPath{std::move(path), is_leaf}, std::move(field));
+  });
+  for_each_path(spec.linux.masked_paths, "linux.maskedPaths",
+                [&](std::string path, std::string field) { plan.add(MaskPath{std::move(path)}, std::move(field)); });
 }
 
 }  // namespace oci
