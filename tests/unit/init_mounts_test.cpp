@@ -1,212 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mount steps, performed: each case forks a process that leaves for namespaces of its own, builds a root file
-// system there and answers with text. The mounts of the process that runs the tests are never touched.
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/wait.h>
-
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <functional>
-
-#include "base/files.hpp"
-#include "init/perform_mounts.hpp"
-#include "oci/error.hpp"
-#include "plan/mounts.hpp"
-#include "spec/decode.hpp"
-#include "support/catch.hpp"
+// The mount steps, performed.
+#include "unit/mounted_root.hpp"
 
 using namespace oci;
+using namespace test;
 
 // The answers of a runtime, where the library has none yet that could be linked without the rest of init.
 __attribute__((weak)) Message init::ask(Scene& /*scene*/, Word /*word*/) {
   throw Error("there is no runtime to ask");
 }
 
-namespace {
-
-constexpr int new_namespaces = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWCGROUP;
-
-/// A root file system and a directory of the host next to it, removed at the end.
-class Bundle {
- public:
-  Bundle() {
-    std::string pattern = "/var/tmp/oci-mounts-XXXXXX";
-    REQUIRE(::mkdtemp(pattern.data()));
-    path_ = pattern;
-    REQUIRE(::chmod(path_.c_str(), 0755) == 0);
-    directory("rootfs");
-    directory("host");
-    file("host/marker", "of the host");
-  }
-  Bundle(const Bundle&) = delete;
-  Bundle& operator=(const Bundle&) = delete;
-  ~Bundle() {
-    const std::string command = "rm -rf --one-file-system " + path_;
-    [[maybe_unused]] const int status = std::system(command.c_str());
-  }
-
-  const std::string& path() const noexcept { return path_; }
-  std::string root() const { return path_ + "/rootfs"; }
-  void directory(const std::string& name, mode_t mode = 0755) const {
-    REQUIRE(::mkdir((path_ + "/" + name).c_str(), mode) == 0);
-    REQUIRE(::chmod((path_ + "/" + name).c_str(), mode) == 0);
-  }
-  void file(const std::string& name, std::string_view text = "") const {
-    replace_file(working_directory, path_ + "/" + name, text, 0644);
-  }
-  void link(const std::string& name, const std::string& target) const {
-    REQUIRE(::symlink(target.c_str(), (path_ + "/" + name).c_str()) == 0);
-  }
-  /// The names in a directory of the host, as the host sees it.
-  std::string list(const std::string& name) const {
-    const std::string command = "ls -A " + path_ + "/" + name + " | tr '\\n' ' '";
-    std::FILE* pipe = ::popen(command.c_str(), "r");
-    std::array<char, 4096> text{};
-    const auto size = std::fread(text.data(), 1, text.size(), pipe);
-    ::pclose(pipe);
-    return {text.data(), size};
-  }
-
- private:
-  std::string path_;
-};
-
-/// What `body` returns, or "error: …" for what it throws, from a child in new namespaces.
-std::string in_namespaces(int namespaces, const std::function<std::string()>& body) {
-  std::array<int, 2> ends{};
-  REQUIRE(::pipe(ends.data()) == 0);
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    std::string answer;
-    try {
-      if (::unshare(namespaces) < 0) throw Error::system("unshare");
-      answer = body();
-    } catch (const std::exception& error) {
-      answer = std::string("error: ") + error.what();
-    }
-    write_all(FdRef(ends[1]), answer, "the pipe");
-    ::_exit(0);
-  }
-  ::close(ends[1]);
-  const Fd reading(ends[0]);
-  const std::string answer = read_all(reading, "the pipe", std::size_t{1} << 22U);
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  REQUIRE(WIFEXITED(status));
-  return answer;
-}
-
-void perform_all(const InitPlan& plan, init::Scene& scene) {
-  for (const auto& step : plan.steps)
-    std::visit(
-        [&](const auto& action) {
-          if constexpr (requires { init::perform(action, scene); })
-            init::perform(action, scene);
-          else
-            throw Error("a step that is no mount");
-        },
-        step.action);
-}
-
-struct Options {
-  bool legacy = false;
-  bool enters = true;  ///< pivots and restricts
-  std::function<void(MountHost&)> host = [](MountHost&) {};
-};
-
-/// Performs what config.json asks for; `inside` then looks at it.
-std::string container(const Bundle& bundle, const std::string& config,
-                      const std::function<std::string(init::Scene&)>& inside, const Options& options = {}) {
-  const Spec spec = decode_spec(config);
-  return in_namespaces(new_namespaces, [&] {
-    InitPlan plan;
-    MountHost host{.bundle = bundle.path(), .kcore = true};
-    options.host(host);
-    add_filesystem(plan, spec, host);
-    if (options.enters) {
-      add_new_root(plan, spec, host);
-      add_restrictions(plan, spec);
-    }
-    init::Scene scene;
-    scene.legacy_mounts = options.legacy;
-    perform_all(plan, scene);
-    return inside(scene);
-  });
-}
-
-std::string config(const std::string& mounts, const std::string& linux_members = "", const std::string& root = "") {
-  return R"({"ociVersion":"1.2.0","root":{"path":"rootfs")" + root + R"(},"mounts":[)" + mounts +
-         R"(],"linux":{"namespaces":[{"type":"mount"},{"type":"network"},{"type":"cgroup"}])" + linux_members + "}}";
-}
-
-/// The line of mountinfo for what is on top at `point`: "ro,nosuid shared:1 - tmpfs tmpfs rw,size=4k"; its options and
-/// what follows.
-std::string mount_at(init::Scene& scene, const std::string& point) {
-  const Fd file = init::open_proc(scene, "thread-self/mountinfo", O_RDONLY);
-  std::string text = read_all(file, "mountinfo", std::size_t{1} << 22U);
-  std::string found = "nothing";
-  while (!text.empty()) {
-    const auto end = text.find('\n');
-    const std::string line = text.substr(0, end);
-    text.erase(0, end + 1);
-    std::size_t field = 0;  // "36 35 0:5 / /proc rw …": the fifth is the mount point
-    for (int skipped = 0; skipped < 4; ++skipped) field = line.find(' ', field) + 1;
-    if (line.compare(field, point.size() + 1, point + " ") == 0) found = line.substr(field + point.size() + 1);
-  }
-  return found;
-}
-
-std::string mode_of(const std::string& path) {
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) < 0) return std::string("error: ") + std::strerror(errno);
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%o %u:%u", status.st_mode, major(status.st_rdev), minor(status.st_rdev));
-  return text.data();
-}
-
-int error_of_writing(const std::string& path) {
-  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
-  return file ? 0 : errno;
-}
-
-const char* const default_mounts = R"(
-  {"destination":"/proc","type":"proc","source":"proc"},
-  {"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","strictatime","mode=755","size=65536k"]},
-  {"destination":"/dev/pts","type":"devpts","source":"devpts","options":["nosuid","noexec","newinstance","ptmxmode=0666","mode=0620","gid=5"]},
-  {"destination":"/dev/shm","type":"tmpfs","source":"shm","options":["nosuid","noexec","nodev","mode=1777","size=65536k"]},
-  {"destination":"/dev/mqueue","type":"mqueue","source":"mqueue","options":["nosuid","noexec","nodev"]},
-  {"destination":"/sys","type":"sysfs","source":"sysfs","options":["nosuid","noexec","nodev","ro"]},
-  {"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup","options":["nosuid","noexec","nodev","relatime","ro"]})";
-
-const char* const default_paths =
-    R"(,"maskedPaths":["/proc/acpi","/proc/asound","/proc/kcore","/proc/keys","/proc/latency_stats",
-  "/proc/timer_list","/proc/timer_stats","/proc/sched_debug","/sys/firmware","/proc/scsi"],
-  "readonlyPaths":["/proc/bus","/proc/fs","/proc/irq","/proc/sys","/proc/sysrq-trigger"])";
-
-std::string look_at_default(init::Scene& scene) {
-  std::string text;
-  for (const char* point :
-       {"/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys", "/sys/fs/cgroup", "/proc/sys"})
-    text += std::string(point) + " " + mount_at(scene, point) + "\n";
-  for (const char* node : {"/dev/null", "/dev/tty", "/dev/fd", "/dev/ptmx", "/dev/core", "/proc/keys"})
-    text += std::string(node) + " " + mode_of(node) + "\n";
-  return text + "root " + std::to_string(error_of_writing("/x")) + "\n";
-}
-
-}  // namespace
-
 TEST_CASE("the default mounts, devices, masks and read-only paths arrive as config.json says") {
-  const bool legacy = GENERATE(false, true);
-  CAPTURE(legacy);
+  const int denied = GENERATE(0, ENOSYS, EPERM);
+  CAPTURE(denied);
   const Bundle bundle;
   const auto text = container(bundle, config(default_mounts, default_paths, R"(,"readonly":true)"), look_at_default,
-                              {.legacy = legacy});
+                              {.denied = denied});
   CAPTURE(text);
   using Catch::Matchers::Contains;
   CHECK_THAT(text, Contains("/proc rw,relatime - proc proc rw"));
@@ -523,4 +332,19 @@ TEST_CASE("locked flags stay in a user namespace, and asking for their loss is r
   CHECK(attempt(R"("bind","dev")") ==
         "error: bind " + bundle.path() + "/host at /x (bind,rw,suid,dev,exec,symfollow): Operation not permitted");
   CHECK_THAT(attempt(R"("bind","strictatime")"), Catch::Matchers::EndsWith("Operation not permitted"));
+}
+
+TEST_CASE("a mount that is forbidden is told as such, not taken for a missing system call") {
+  const Bundle bundle;
+  const auto text = in_namespaces(CLONE_NEWUSER | CLONE_NEWNS, [&] {
+    InitPlan plan;
+    MountHost host;
+    host.bundle = bundle.path();
+    add_filesystem(
+        plan, decode_spec(config(R"({"destination":"/x","type":"ext4","source":"/dev/vda","options":["ro"]})")), host);
+    init::Scene scene;
+    perform_all(plan, scene);
+    return std::string(scene.legacy_mounts ? "by mount(2)" : "mounted");
+  });
+  CHECK(text == "error: mount ext4 at /x (ro): Operation not permitted");
 }
