@@ -15,14 +15,11 @@ namespace {
 /// path_resolution(7).
 constexpr unsigned most_links = 40;
 
-/// The walk down to something that has to be made. `parents` are the directories passed, so that ".." of a link's
-/// target goes up by descriptor, and never above the first, the root.
+/// The walk down to something that has to be made. `parents_` are the directories passed, so that ".." of a link's
+/// target goes up by descriptor, and never above the root.
 class Walk {
  public:
-  Walk(FdRef root, std::string_view path, Missing kind) : kind_(kind), path_(path) {
-    parents_.push_back(sys::duplicate(root));
-    put_in_front(path);
-  }
+  Walk(FdRef root, std::string_view path, Missing kind) : root_(root), kind_(kind), path_(path) { put_in_front(path); }
 
   Fd run() {
     while (!rest_.empty()) {
@@ -37,7 +34,7 @@ class Walk {
       }
     }
     if (kind_ == Missing::file) throw Error::system("make the file " + path_ + " in the container's root", EISDIR);
-    return std::move(parents_.back());
+    return parents_.empty() ? sys::duplicate(root_) : std::move(parents_.back());
   }
 
  private:
@@ -52,7 +49,7 @@ class Walk {
   }
 
   void go_up() {
-    if (parents_.size() > 1) parents_.pop_back();
+    if (!parents_.empty()) parents_.pop_back();
   }
 
   [[noreturn]] void fail(const std::string& part, int code) const {
@@ -98,12 +95,13 @@ class Walk {
   void follow(const std::string& part) {
     if (++links_ > most_links) fail(part, ELOOP);
     const std::string target = sys::readlinkat(FdRef(here()), part);
-    if (target.starts_with('/')) parents_.resize(1);
+    if (target.starts_with('/')) parents_.clear();
     put_in_front(target);
   }
 
-  int here() const { return parents_.back().get(); }
+  int here() const { return parents_.empty() ? root_.get() : parents_.back().get(); }
 
+  FdRef root_;
   std::vector<Fd> parents_;
   std::deque<std::string> rest_;
   Missing kind_;

@@ -25,17 +25,11 @@ bool find(const std::string& path, Place& place, Scene& scene) {
   return true;
 }
 
-int hide_directory(const Place& place, Scene& scene) {
-  const auto empty = clone_empty_directory(scene);
-  return empty.code != 0 ? empty.code : attach(empty.mount, place);
-}
-
 /// The first mask is the mount that BindRoot kept; the others are its clones, which an old kernel makes only of an
 /// attached one.
 int hide_file(const Place& place, Scene& scene) {
   if (!scene.null_attached) {
-    const MountFd first(::fcntl(scene.null_device.get(), F_DUPFD_CLOEXEC, 3));
-    const int code = attach(first, place);
+    const int code = attach(scene.null_device, place);
     scene.null_attached = code == 0;
     return code;
   }
@@ -43,21 +37,34 @@ int hide_file(const Place& place, Scene& scene) {
   return null.code != 0 ? null.code : attach(null.mount, place);
 }
 
+/// mount(2) binds only what is mounted in this namespace, which the host's /dev no longer is: the container's own node
+/// serves, wherever it comes from, once it has turned out to be that device. It is looked up once.
+int hide_file_before(const Place& place, Scene& scene) {
+  if (!scene.null_device) {
+    scene.null_device = open_in_root(scene.root, "/dev/null", O_PATH);
+    verify_null(scene.null_device);
+  }
+  return legacy::bind(scene.null_device, place, false, scene);
+}
+
 int hide_before(const MaskPath& step, const Place& place, bool is_directory, Scene& scene) {
-  if (!is_directory) return legacy::bind(scene.null_device, place, false, scene);
+  if (!is_directory) return hide_file_before(place, scene);
   if (scene.empty_directory) return legacy::bind(scene.empty_directory, place, false, scene);
   const MountFilesystem empty{
       .type = "tmpfs",
       .source = "tmpfs",
       .target = step.path,
       .attributes = {.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC}};
-  const int code = legacy::mount_filesystem(empty, {"nr_blocks=1", "nr_inodes=1", "mode=0755"}, place, scene);
+  const int code = legacy::mount_filesystem(empty, {"nr_blocks=1", "nr_inodes=1"}, place, scene);
   if (code == 0) scene.empty_directory = MountFd(open_in_root(scene.root, step.path, O_PATH).release());
   return code;
 }
 
 void make_readonly(const ReadonlyPath& step, const Place& place, Scene& scene) {
-  auto tree = clone_tree(place.file, "", AT_EMPTY_PATH | AT_RECURSIVE, {.set = MOUNT_ATTR_RDONLY}, scene);
+  // For a path with nothing of config.json's below it "all" is as good as "the top", and one system call less.
+  MountAttributes attributes;
+  (step.is_leaf ? attributes.recursive_set : attributes.set) = MOUNT_ATTR_RDONLY;
+  const auto tree = clone_tree(place.file, "", AT_EMPTY_PATH | AT_RECURSIVE, attributes, scene);
   check(tree.code != 0 ? tree.code : attach(tree.mount, place), step);
 }
 
@@ -68,7 +75,7 @@ void perform(const MaskPath& step, Scene& scene) {
   if (!find(step.path, place, scene)) return;
   const bool is_directory = S_ISDIR(sys::fstat(place.file).st_mode);
   with_mount_api(
-      scene, [&] { check(is_directory ? hide_directory(place, scene) : hide_file(place, scene), step); },
+      scene, [&] { check(is_directory ? attach_empty_directory(place, scene) : hide_file(place, scene), step); },
       [&] { check(hide_before(step, place, is_directory, scene), step); });
 }
 

@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include <array>
 #include <vector>
@@ -101,12 +102,12 @@ Place try_fresh_device_place(const std::string& target, Missing kind, const Scen
 
 FoundPlace try_find_place(const std::string& target, Reach reach, Scene& scene) {
   FoundPlace found;
-  auto [file, code] = try_open_in_root(scene.root, target, O_PATH, Links::refuse);
+  const int flags = O_PATH | (reach == Reach::real_directory ? O_DIRECTORY : 0);
+  auto [file, code] = try_open_in_root(scene.root, target, flags, Links::refuse);
   if (code == ELOOP && reach == Reach::anywhere) {
     auto followed = try_open_in_root(scene.root, target, O_PATH, Links::follow);
     if (followed && sys::filesystem_magic(followed.fd) == PROC_SUPER_MAGIC)
       throw Error("\"" + target + "\" cannot be mounted because it leads inside /proc", EPERM);
-    found.place.through_links = true;
     file = std::move(followed.fd);
     code = followed.code;
   }
@@ -122,7 +123,7 @@ Place make_place(const std::string& target, Missing kind, Scene& scene) {
   return place;
 }
 
-int attach(const MountFd& mount, const Place& place) noexcept {
+int attach(FdRef mount, const Place& place) noexcept {
   // By name no link is followed, because MOVE_MOUNT_T_SYMLINKS is not given.
   const bool by_name = !place.name.empty();
   const FdRef to = by_name ? place.directory : FdRef(place.file);
@@ -146,19 +147,28 @@ bool mount_api_is_denied(int code) noexcept {
   return false;
 }
 
-TriedMount clone_empty_directory(Scene& scene) {
-  if (scene.empty_attached) return clone_tree(scene.empty_directory, "", AT_EMPTY_PATH, {}, scene);
+void verify_null(FdRef device) {
+  const auto status = sys::fstat(device);
+  if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3))
+    throw Error("/dev/null is not the device 1:3", ENODEV);
+}
+
+int attach_empty_directory(const Place& place, Scene& scene) {
+  if (scene.empty_attached) {
+    const auto clone = clone_tree(scene.empty_directory, "", AT_EMPTY_PATH, {}, scene);
+    return clone.code != 0 ? clone.code : attach(clone.mount, place);
+  }
   // The smallest tmpfs there is; nothing can be made in it even by somebody who makes it writable.
   const MountFilesystem empty{
       .type = "tmpfs",
       .source = "tmpfs",
       .target = "masked paths",
-      .parameters = {"nr_blocks=1", "nr_inodes=1", "mode=0755"},
+      .parameters = {"nr_blocks=1", "nr_inodes=1"},
       .attributes = {.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC}};
   scene.empty_directory = make_filesystem(empty, empty.parameters);
-  scene.empty_attached = true;
-  const int own = ::fcntl(scene.empty_directory.get(), F_DUPFD_CLOEXEC, 3);
-  return {MountFd(own), own < 0 ? errno : 0};
+  const int code = attach(scene.empty_directory, place);
+  scene.empty_attached = code == 0;
+  return code;
 }
 
 }  // namespace oci::init

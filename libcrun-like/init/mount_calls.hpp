@@ -33,10 +33,12 @@ struct Place {
   FdRef directory{-1};
   std::string name;
   bool made = false;  ///< by us, just now
-  bool through_links = false;
 };
 
-enum class Reach : std::uint8_t { anywhere, real_directory };
+enum class Reach : std::uint8_t {
+  anywhere,
+  real_directory,  ///< no link on the way, and no file at its end
+};
 
 /// Finds the place for a mount on `target`; `kind()` says what is to be made when it is missing. With
 /// Reach::real_directory a link on the way is ELOOP. A place that links led into a procfs is refused: the path did not
@@ -45,7 +47,7 @@ enum class Reach : std::uint8_t { anywhere, real_directory };
 template <class Kind>
 Place find_place(const std::string& target, Kind&& kind, Reach reach, Scene& scene);
 
-int attach(const MountFd& mount, const Place& place) noexcept;
+int attach(FdRef mount, const Place& place) noexcept;
 
 /// True when `code` comes from a kernel without the mount API or a filter that denies it, not from the mount itself.
 bool mount_api_is_denied(int code) noexcept;
@@ -70,8 +72,12 @@ void check(int code, const Step& step) {
   if (code != 0) throw Error::system(describe_mount_step(step), code);
 }
 
-/// An empty read-only directory, the same file system for all who ask.
-TriedMount clone_empty_directory(Scene& scene);
+/// @throws Error unless `device` is the null device: whatever hides files must be that (CVE-2025-31133)
+void verify_null(FdRef device);
+
+/// Puts an empty read-only directory at `place`, the same file system for all who ask. An old kernel makes clones only of what is
+/// attached, so the first place gets the original.
+int attach_empty_directory(const Place& place, Scene& scene);
 
 // Implementation
 // ------------------------------------------------------------------------------------------------------------

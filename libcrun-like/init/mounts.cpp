@@ -79,16 +79,12 @@ Reach reach_of(const MountFilesystem& step) {
 Place place_of(const MountFilesystem& step, Scene& scene) {
   const auto directory = [] { return Missing::directory; };
   const bool real = reach_of(step) == Reach::real_directory;
-  Place place;
   try {
-    place = find_place(step.target, directory, reach_of(step), scene);
+    return find_place(step.target, directory, reach_of(step), scene);
   } catch (const Error& error) {
     if (!real || (error.code() != ELOOP && error.code() != ENOTDIR)) throw;
     throw Error("filesystem \"" + step.type + "\" must be mounted on ordinary directory", error.code());
   }
-  if (real && place.file && !S_ISDIR(sys::fstat(place.file).st_mode))
-    throw Error("filesystem \"" + step.type + "\" must be mounted on ordinary directory", ENOTDIR);
-  return place;
 }
 
 /// Before Linux 6.17 only a process of the namespace can make its procfs; the runtime finds one.
@@ -129,7 +125,7 @@ void attach_stand_in(const MountFilesystem& step, const Place& place, Scene& sce
   const MountAttributes attributes{.recursive_set = step.attributes.set,
                                    .propagation = {static_cast<unsigned long>(MS_SLAVE) | MS_REC}};
   auto tree = clone_tree(working_directory, step.stand_in, AT_RECURSIVE, attributes, scene);
-  if (tree.code == ENOENT) tree = clone_empty_directory(scene);
+  if (tree.code == ENOENT) return check(attach_empty_directory(place, scene), step);
   if (tree.code != 0) throw Error::system("bind " + step.stand_in + " in place of a new " + step.type, tree.code);
   check(attach(tree.mount, place), step);
 }

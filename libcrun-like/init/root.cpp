@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <linux/magic.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <string_view>
@@ -17,9 +14,6 @@
 namespace oci::init {
 namespace {
 
-constexpr unsigned null_major = 1;
-constexpr unsigned null_minor = 3;
-
 /// The mount that holds `path` must not hand on to the host what is attached in it. Only a mount's root can be told so:
 /// go up until one is found.
 void detach_from_host(std::string path) {
@@ -28,12 +22,6 @@ void detach_from_host(std::string path) {
     if (errno != EINVAL || path == "/") throw Error::system("make the mount of " + path + " private");
     path = clean_path(path + "/..");
   }
-}
-
-void verify_null(FdRef device) {
-  const auto status = sys::fstat(device);
-  if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(null_major, null_minor))
-    throw Error("the host's /dev/null is not the device 1:3", ENODEV);
 }
 
 void bind_now(const BindRoot& step, Scene& scene) {
@@ -55,9 +43,6 @@ void bind_before(const BindRoot& step, Scene& scene) {
   const char* path = step.rootfs.c_str();
   if (::mount(path, path, nullptr, MS_BIND | MS_REC, nullptr) < 0) check(errno, step);
   scene.root = sys::openat(working_directory, step.rootfs, O_PATH | O_DIRECTORY);
-  if (!step.masks_files) return;
-  scene.null_device = sys::openat(working_directory, "/dev/null", O_PATH | O_NOFOLLOW);
-  verify_null(scene.null_device);
 }
 
 /// mountinfo writes blanks and backslashes as \040.

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/files.hpp"
-#include "oci/error.hpp"
+#include "plan/field_error.hpp"
 
 namespace oci {
 namespace {
@@ -51,25 +51,26 @@ mode_t type_of(const Device& device) {
   if (device.type == "c" || device.type == "u") return S_IFCHR;
   if (device.type == "b") return S_IFBLK;
   if (device.type == "p") return S_IFIFO;
-  throw Error("type: \"" + device.type + "\" is none of c, u, b, p");
+  throw field_error("type", "\"" + device.type + "\" is none of c, u, b, p");
 }
 
 dev_t number_of(const Device& device) {
   // MKDEV of the kernel has 12 and 20 bits for them.
   if (device.major < 0 || device.major >= 1 << 12)
-    throw Error("major: " + std::to_string(device.major) + " is out of range");
+    throw field_error("major", std::to_string(device.major) + " is out of range");
   if (device.minor < 0 || device.minor >= 1 << 20)
-    throw Error("minor: " + std::to_string(device.minor) + " is out of range");
+    throw field_error("minor", std::to_string(device.minor) + " is out of range");
   return makedev(static_cast<unsigned>(device.major), static_cast<unsigned>(device.minor));
 }
 
-DeviceNode node(const Device& device, std::string name) {
+/// In a user namespace everything belongs to the container's root, as runc has it: other owners may not be mapped.
+DeviceNode node(const Device& device, std::string name, const MountHost& host) {
   const mode_t type = type_of(device);
   return {.name = std::move(name),
           .mode = type | (device.file_mode.value_or(default_mode) & permissions),
           .number = type == S_IFIFO ? 0 : number_of(device),
-          .uid = device.uid,
-          .gid = device.gid};
+          .uid = host.user_namespace ? 0 : device.uid,
+          .gid = host.user_namespace ? 0 : device.gid};
 }
 
 }  // namespace
@@ -84,7 +85,7 @@ void add_devices(InitPlan& plan, const Spec& spec, const MountHost& host) {
     at_path([&] { return "linux.devices[" + std::to_string(index) + "]"; },
             [&] {
               const auto slash = path.rfind('/');
-              if (slash + 1 == path.size()) throw Error("path: \"" + device.path + "\" names no file");
+              if (slash + 1 == path.size()) throw field_error("path", "\"" + device.path + "\" names no file");
               const std::string directory = slash == 0 ? "/" : path.substr(0, slash);
               if (directory != step.directory) {
                 plan.add(
@@ -92,7 +93,7 @@ void add_devices(InitPlan& plan, const Spec& spec, const MountHost& host) {
                         step, {.directory = directory, .nodes = {}, .links = {}, .binds_host = host.user_namespace}),
                     field);
               }
-              step.nodes.push_back(node(device, path.substr(slash + 1)));
+              step.nodes.push_back(node(device, path.substr(slash + 1), host));
               field = "linux.devices";
             });
   }

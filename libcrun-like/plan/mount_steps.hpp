@@ -88,9 +88,10 @@ struct MaskPath {
   std::string path{};
 };
 
-/// Makes a path and what is mounted below it read-only; its other flags stay. A missing path is fine.
+/// Makes a path read-only; its other flags stay, and so do mounts below it. A missing path is fine.
 struct ReadonlyPath {
   std::string path{};
+  bool is_leaf = false;  ///< config.json mounts nothing below it
 };
 
 struct RemountRootReadonly {};

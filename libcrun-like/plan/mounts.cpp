@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/files.hpp"
-#include "oci/error.hpp"
 #include "plan/devices.hpp"
+#include "plan/field_error.hpp"
 #include "spec/mount_options.hpp"
 
 namespace oci {
@@ -62,10 +62,10 @@ bool is_bind(const Mount& mount, const MountOptions& options) {
 std::string destination(const Mount& mount) {
   std::string target = container_path(mount.destination);
   if (target == "/")
-    throw Error("destination: \"" + mount.destination + "\" is the root itself, which root.path names");
+    throw field_error("destination", "\"" + mount.destination + "\" is the root itself, which root.path names");
   static constexpr std::string_view proc = "/proc/";
   if (target.starts_with(proc) && !contains(mountable_in_proc, std::string_view(target).substr(proc.size())))
-    throw Error("destination: \"" + target + "\" cannot be mounted because it is inside /proc");
+    throw field_error("destination", "\"" + target + "\" cannot be mounted because it is inside /proc");
   return target;
 }
 
@@ -73,20 +73,20 @@ void refuse_id_maps(const Mount& mount, const MountOptions& options) {
   const auto extension = std::find_if(options.parameters.begin(), options.parameters.end(), [](const auto& word) {
     return word.starts_with("idmap=") || word.starts_with("ridmap=");
   });
-  if (!mount.uid_mappings.empty()) throw Error("uidMappings: id-mapped mounts are not supported");
-  if (!mount.gid_mappings.empty()) throw Error("gidMappings: id-mapped mounts are not supported");
-  if (extension != options.parameters.end()) throw Error("options: " + *extension + " is not supported");
+  if (!mount.uid_mappings.empty()) throw field_error("uidMappings", "id-mapped mounts are not supported");
+  if (!mount.gid_mappings.empty()) throw field_error("gidMappings", "id-mapped mounts are not supported");
+  if (extension != options.parameters.end()) throw field_error("options", *extension + " is not supported");
   if (options.id_map == MountOptions::IdMap::none) return;
   const bool all = options.id_map == MountOptions::IdMap::recursive;
-  throw Error(std::string("options: ") + (all ? "ridmap" : "idmap") + " is not supported");
+  throw field_error("options", std::string(all ? "ridmap" : "idmap") + " is not supported");
 }
 
 /// A bind with any flag has exactly the flags that are named; the access times' mode is inherited unless it is named,
 /// too (mount(2), MS_REMOUNT | MS_BIND).
 BindMount bind_step(const Mount& mount, MountOptions options, std::string target, const MountHost& host) {
-  if (mount.source.empty()) throw Error("source: missing, and a bind needs one");
+  if (mount.source.empty()) throw field_error("source", "missing, and a bind needs one");
   if (!options.parameters.empty())
-    throw Error("options: \"" + options.parameters.front() + "\" is no option of a bind");
+    throw field_error("options", "\"" + options.parameters.front() + "\" is no option of a bind");
   BindMount step{.source = below_bundle(mount.source, host),
                  .target = std::move(target),
                  .recursive = options.recursive,
@@ -107,17 +107,18 @@ BindMount bind_step(const Mount& mount, MountOptions options, std::string target
 
 MountFilesystem filesystem_step(const Mount& mount, MountOptions options, std::string target, const Spec& spec,
                                 const MountHost& host) {
-  if (mount.type.empty()) throw Error("type: missing, and the options name no bind");
-  if (options.copy_up && mount.type != "tmpfs") throw Error("options: tmpcopyup is for tmpfs, not " + mount.type);
+  if (mount.type.empty()) throw field_error("type", "missing, and the options name no bind");
+  if (options.copy_up && mount.type != "tmpfs")
+    throw field_error("options", "tmpcopyup is for tmpfs, not " + mount.type);
   if (options.copy_symlink || options.source_nofollow)
-    throw Error("options: copy-symlink and src-nofollow are for binds, not " + mount.type);
+    throw field_error("options", "copy-symlink and src-nofollow are for binds, not " + mount.type);
   MountFilesystem step{.type = mount.type == "cgroup" ? "cgroup2" : mount.type,
                        .source = mount.source,
                        .target = std::move(target),
                        .parameters = std::move(options.parameters),
                        .attributes = std::move(options.attributes),
                        .copy_up = options.copy_up};
-  if (options.target_nofollow) throw Error("options: dest-nofollow is for binds, not " + mount.type);
+  if (options.target_nofollow) throw field_error("options", "dest-nofollow is for binds, not " + mount.type);
   // A new file system is one mount: what is asked for all below is asked for it.
   auto& attributes = step.attributes;
   attributes.set |= std::exchange(attributes.recursive_set, 0);
@@ -146,7 +147,7 @@ void add_mount(InitPlan& plan, const Mount& mount, std::string field, const Spec
   auto target = destination(mount);
   if (options.remount) {
     if (!options.parameters.empty())
-      throw Error("options: remount cannot change \"" + options.parameters.front() + "\"");
+      throw field_error("options", "remount cannot change \"" + options.parameters.front() + "\"");
     plan.add(ChangeMount{std::move(target), std::move(options.attributes)}, std::move(field));
   } else if (is_bind(mount, options)) {
     plan.add(bind_step(mount, std::move(options), std::move(target), host), std::move(field));
@@ -161,8 +162,8 @@ unsigned long root_propagation(const Spec& spec) {
   if (word.empty()) return 0;
   const auto options = parse_mount_options({word});
   if (options.attributes.propagation.size() != 1)
-    throw Error("linux.rootfsPropagation: \"" + word +
-                "\" is none of shared, slave, private, unbindable, with or without r");
+    throw field_error("linux.rootfsPropagation",
+                      "\"" + word + "\" is none of shared, slave, private, unbindable, with or without r");
   return options.attributes.propagation.front();
 }
 
@@ -181,7 +182,7 @@ void add_root(InitPlan& plan, const Spec& spec, const MountHost& host) {
 }
 
 [[noreturn]] void needs_mount_namespace(std::string_view field) {
-  throw Error(std::string(field) + ": needs a mount namespace, and linux.namespaces has none");
+  throw field_error(field, "needs a mount namespace, and linux.namespaces has none");
 }
 
 /// Without a namespace of its own every mount would be one of the host.
@@ -202,16 +203,23 @@ void add_readonly_mounts(InitPlan& plan, const Spec& spec) {
   }
 }
 
-/// One step for each path, in the order given, the second of two equal ones left out.
-template <class Step>
-void add_paths(InitPlan& plan, const std::vector<std::string>& paths, std::string_view field) {
+bool has_mounts_below(const Spec& spec, const std::string& path) {
+  return std::any_of(spec.mounts.begin(), spec.mounts.end(), [&](const auto& mount) {
+    const std::string target = container_path(mount.destination);
+    return target == path || target.starts_with(path + "/");
+  });
+}
+
+/// `add` for each path, in the order given, the second of two equal ones left out.
+template <class Add>
+void for_each_path(const std::vector<std::string>& paths, std::string_view field, Add&& add) {
   std::vector<std::string> seen;
   for (std::size_t index = 0; index < paths.size(); ++index) {
     std::string path = container_path(paths[index]);
-    if (path == "/") throw Error(indexed(field, index) + ": \"" + paths[index] + "\" is the root itself");
+    if (path == "/") throw field_error(indexed(field, index), "\"" + paths[index] + "\" is the root itself");
     if (contains(seen, path)) continue;
     seen.push_back(path);
-    plan.add(Step{std::move(path)}, indexed(field, index));
+    add(std::move(path), indexed(field, index));
   }
 }
 
@@ -249,8 +257,12 @@ void add_new_root(InitPlan& plan, const Spec& spec, const MountHost& host) {
 void add_restrictions(InitPlan& plan, const Spec& spec) {
   add_readonly_mounts(plan, spec);
   if (spec.root.readonly) plan.add(RemountRootReadonly{}, "root.readonly");
-  add_paths<ReadonlyPath>(plan, spec.linux.readonly_paths, "linux.readonlyPaths");
-  add_paths<MaskPath>(plan, spec.linux.masked_paths, "linux.maskedPaths");
+  for_each_path(spec.linux.readonly_paths, "linux.readonlyPaths", [&](std::string path, std::string field) {
+    const bool is_leaf = !has_mounts_below(spec, path);
+    plan.add(ReadonlyPath{std::move(path), is_leaf}, std::move(field));
+  });
+  for_each_path(spec.linux.masked_paths, "linux.maskedPaths",
+                [&](std::string path, std::string field) { plan.add(MaskPath{std::move(path)}, std::move(field)); });
 }
 
 }  // namespace oci

@@ -11,8 +11,8 @@ namespace oci {
 
 /// What mounts depend on beyond config.json.
 struct MountHost {
-  std::string bundle{};                       ///< absolute; relative sources start here
-  std::string cgroup_directory{};             ///< of the container, below the host's cgroup2; empty when it is not known
+  std::string bundle{};                     ///< absolute; relative sources start here
+  std::string cgroup_directory{};           ///< of the container, below the host's cgroup2; empty when it is not known
   bool user_namespace = false;              ///< the process will be in one that does not own the devices: no mknod(2)
   bool parent_opens_sources = false;        ///< the mapped root may not reach bind sources
   bool enters_pid_namespace_later = false;  ///< by a Fork step behind the mounts

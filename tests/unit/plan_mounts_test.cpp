@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/mounts.hpp"
+
+#include "oci/error.hpp"
+#include "plan/describe_mounts.hpp"
+#include "spec/decode.hpp"
+#include "support/catch.hpp"
+
+using namespace oci;
+
+namespace {
+
+MountHost host_of(const std::string& bundle = "/bundle") {
+  MountHost host;
+  host.bundle = bundle;
+  return host;
+}
+
+Spec spec_of(const std::string& mounts, const std::string& linux_members = "", bool readonly = false) {
+  return decode_spec(R"({"ociVersion":"1.2.0","root":{"path":"rootfs","readonly":)" +
+                     std::string(readonly ? "true" : "false") + R"(},"mounts":[)" + mounts +
+                     R"(],"linux":{"namespaces":[{"type":"mount"},{"type":"cgroup"}])" + linux_members + "}}");
+}
+
+std::string text_of(const Spec& spec, const MountHost& host) {
+  InitPlan plan;
+  add_filesystem(plan, spec, host);
+  add_new_root(plan, spec, host);
+  add_restrictions(plan, spec);
+  std::string text;
+  for (const auto& step : plan.steps)
+    std::visit(
+        [&](const auto& action) {
+          if constexpr (requires { describe_mount_step(action); })
+            text += describe_mount_step(action);
+          else
+            text += "?";
+          text += (step.field.empty() ? "" : " | " + step.field) + "\n";
+        },
+        step.action);
+  return text;
+}
+
+/// The steps of config.json's mounts alone.
+std::string mounts_of(const std::string& mounts, const MountHost& host = host_of()) {
+  const std::string text = text_of(spec_of(mounts), host);
+  std::string found;
+  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+    const std::string line = text.substr(at, text.find('\n', at) - at);
+    if (const auto bar = line.find(" | mounts["); bar != line.npos) found += line.substr(0, bar) + "\n";
+  }
+  return found;
+}
+
+std::string error_of(const std::string& mounts, const std::string& linux_members = "") {
+  try {
+    return text_of(spec_of(mounts, linux_members), host_of());
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a config's mounts become steps in its order, between the root and the way into it") {
+  const auto text =
+      text_of(spec_of(R"(
+      {"destination":"/proc","type":"proc","source":"proc"},
+      {"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","strictatime","mode=755","ro"]},
+      {"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup","options":["nosuid","ro"]},
+      {"destination":"data","source":"data","options":["rbind","rprivate","ro"]})",
+                      R"(,"maskedPaths":["/proc/keys","/proc/keys/","/sys/firmware"],"readonlyPaths":["/proc/sys"],
+      "devices":[{"path":"/dev/fuse","type":"c","major":10,"minor":229},{"path":"/dev/net/tun","type":"c","major":10,"minor":200}])",
+                      true),
+              host_of());
+  CHECK(text == R"(make the host's mounts rslave | linux.rootfsPropagation
+bind the root file system /bundle/rootfs | root.path
+mount proc at /proc | mounts[0]
+mount tmpfs at /dev (nosuid,strictatime,mode=755) | mounts[1]
+mount cgroup2 at /sys/fs/cgroup (ro,nosuid) | mounts[2]
+bind /bundle/data at /data (rbind,ro,suid,dev,exec,symfollow,rprivate) | mounts[3]
+make devices in /dev (null,zero,full,random,urandom,tty,fuse,fd,stdin,stdout,stderr,ptmx) | linux.devices
+make devices in /dev/net (tun) | linux.devices
+pivot_root into the root file system
+remount /dev (ro) | mounts[1]
+remount / (ro) | root.readonly
+make /proc/sys read-only | linux.readonlyPaths[0]
+mask /proc/keys | linux.maskedPaths[0]
+mask /sys/firmware | linux.maskedPaths[2]
+)");
+}
+
+TEST_CASE("a bind without flags keeps its source's") {
+  CHECK(mounts_of(R"({"destination":"/a","source":"/b","options":["bind","rslave"]})") ==
+        "bind /b at /a (bind,rslave)\n");
+  CHECK(mounts_of(R"({"destination":"/a","source":"/b","type":"bind","options":["defaults","rro"]})") ==
+        "bind /b at /a (bind,rro)\n");
+  CHECK(mounts_of(R"({"destination":"/a","source":"/b","options":["bind","noatime"]})") ==
+        "bind /b at /a (bind,rw,suid,dev,exec,symfollow,diratime,noatime)\n");
+}
+
+TEST_CASE("a bind at /dev brings its own devices") {
+  const auto text = text_of(spec_of(R"({"destination":"/dev/","source":"/dev","options":["rbind"]})"), host_of());
+  CHECK(text.find("devices") == text.npos);
+}
+
+TEST_CASE("what cannot be mounted is refused with the field that says so") {
+  using Catch::Matchers::StartsWith;
+  CHECK_THAT(error_of(R"({"destination":"/a/..","type":"tmpfs"})"), StartsWith("mounts[0].destination: "));
+  CHECK_THAT(error_of(R"({"destination":"/proc/x/../sys","type":"tmpfs"})"),
+             Catch::Matchers::Contains("\"/proc/sys\" cannot be mounted because it is inside /proc"));
+  CHECK(error_of(R"({"destination":"/proc/meminfo","source":"/m","options":["bind"]})")
+            .find("bind /m at /proc/meminfo") != std::string::npos);
+  CHECK_THAT(error_of(R"({"destination":"/a","options":["bind"]})"), StartsWith("mounts[0].source: missing"));
+  CHECK_THAT(error_of(R"({"destination":"/a"})"), StartsWith("mounts[0].type: missing"));
+  CHECK_THAT(error_of(R"({"destination":"/a","source":"/b","options":["bind","size=1"]})"),
+             Catch::Matchers::Contains("\"size=1\" is no option of a bind"));
+  CHECK_THAT(error_of(R"({"destination":"/a","type":"proc","options":["tmpcopyup"]})"),
+             Catch::Matchers::Contains("tmpcopyup is for tmpfs"));
+  CHECK_THAT(error_of(R"({"destination":"/a","source":"/b","options":["bind","idmap"]})"),
+             Catch::Matchers::Contains("idmap is not supported"));
+  CHECK_THAT(
+      error_of(
+          R"({"destination":"/a","source":"/b","options":["bind"],"uidMappings":[{"containerID":0,"hostID":1,"size":1}]})"),
+      StartsWith("mounts[0].uidMappings: "));
+  CHECK_THAT(error_of("", R"(,"rootfsPropagation":"sideways")"), StartsWith("linux.rootfsPropagation: "));
+  CHECK_THAT(error_of("", R"(,"devices":[{"path":"/dev/x","type":"q"}])"), StartsWith("linux.devices[0].type: "));
+}
+
+TEST_CASE("rootfsPropagation decides what happens before and after the root is entered") {
+  const auto steps = [](const std::string& word) {
+    return text_of(spec_of("", R"(,"rootfsPropagation":")" + word + "\""), host_of());
+  };
+  CHECK(steps("rslave").find("make the host's mounts rslave") == 0);
+  CHECK(steps("private").find("make the host's mounts rprivate") == 0);
+  CHECK(steps("rshared").find("bind the root file system /bundle/rootfs (its parent private)") == 0);
+  CHECK(steps("rshared").find("\nmake / rshared") != std::string::npos);
+  CHECK(steps("unbindable").find("\nmake / unbindable") != std::string::npos);
+  CHECK(steps("slave").find("\nmake / ") == std::string::npos);
+}
+
+TEST_CASE("without a mount namespace the root is only entered, and mounts are refused") {
+  Spec spec = spec_of("");
+  spec.linux.namespaces.clear();
+  CHECK(text_of(spec, host_of()) ==
+        "open the root file system /bundle/rootfs | root.path\n"
+        "make devices in /dev (null,zero,full,random,urandom,tty,fd,stdin,stdout,stderr,ptmx)\n"
+        "change the root to the root file system\n");
+  spec.mounts.emplace_back().destination = "/x";
+  CHECK_THROWS_WITH(text_of(spec, host_of()), Catch::Matchers::Contains("needs a mount namespace"));
+}
+
+TEST_CASE("what a user namespace may not mount has something that stands in for it") {
+  InitPlan plan;
+  auto host = host_of();
+  host.user_namespace = true;
+  host.cgroup_directory = "/sys/fs/cgroup/machine/c1";
+  host.selinux = true;
+  auto spec = spec_of(
+      R"({"destination":"/sys","type":"sysfs"},{"destination":"/sys/fs/cgroup","type":"cgroup","options":["ro"]},
+                         {"destination":"/run","type":"tmpfs"},{"destination":"/dev/mqueue","type":"mqueue"})",
+      R"(,"mountLabel":"system_u:object_r:t:s0:c1,c2")");
+  add_filesystem(plan, spec, host);
+  CHECK(std::get<MountFilesystem>(plan.steps.at(2).action).stand_in == "/sys");
+  CHECK(std::get<MountFilesystem>(plan.steps.at(3).action).stand_in == "/sys/fs/cgroup/machine/c1");
+  CHECK(std::get<MountFilesystem>(plan.steps.at(4).action).parameters ==
+        std::vector<std::string>{"context=system_u:object_r:t:s0:c1,c2"});
+  CHECK(std::get<MountFilesystem>(plan.steps.at(5).action).label == "system_u:object_r:t:s0:c1,c2");
+  CHECK(std::get<MakeDevices>(plan.steps.at(6).action).binds_host);
+}
