@@ -17,6 +17,7 @@
 #include "grammar.hpp"
 #include "listing.hpp"
 #include "ps.hpp"
+#include "sealed_exe.hpp"
 #include "spec/default_spec.hpp"
 #include "spec/names.hpp"
 #include "store.hpp"
@@ -42,10 +43,10 @@ struct Creation {
 };
 
 Creation creation_of(const CommandLine& line) {
-  Creation creation{line.arguments.front(), is_bundle(line.arguments.front()), line.run};
+  // With --bundle there can be no second one: then it is an id, and a bad one.
+  const bool names_bundle = line.run.bundle.empty() && is_bundle(line.arguments.front());
+  Creation creation{line.arguments.front(), names_bundle, line.run};
   if (creation.is_new_name) {
-    if (!line.run.bundle.empty())
-      throw Error("\"" + creation.id + "\" is a bundle, and so is --bundle " + line.run.bundle);
     creation.options.bundle = absolute_path(creation.id);
     creation.id = make_id(creation.options.bundle);
   }
@@ -241,10 +242,12 @@ void open_log(const Globals& globals) {
 int perform(const CommandLine& line) {
   switch (line.command->verb) {
     case Verb::create:
+      seal_executable();
       return create(line), 0;
     case Verb::remove:
       return remove(line), 0;
     case Verb::exec:
+      seal_executable();
       return exec(line);
     case Verb::features:
       return print(features_text(mechanisms())), 0;
@@ -261,6 +264,7 @@ int perform(const CommandLine& line) {
     case Verb::resume:
       return open(line).resume(), 0;
     case Verb::run:
+      seal_executable();
       return run(line);
     case Verb::spec:
       return write_spec(line), 0;

@@ -52,12 +52,12 @@ void assign(std::vector<std::uint32_t>& member, std::string_view text) {
   member.push_back(number);
 }
 
-void assign(std::optional<User>& member, std::string_view text) {
+void assign(std::optional<UserChange>& member, std::string_view text) {
   const auto colon = text.find(':');
-  User user;
+  UserChange user;
   in_context([] { return "bad uid"; }, [&] { assign(user.uid, text.substr(0, colon)); });
   if (colon != std::string_view::npos)
-    in_context([] { return "bad gid"; }, [&] { assign(user.gid, text.substr(colon + 1)); });
+    in_context([] { return "bad gid"; }, [&] { assign(user.gid.emplace(), text.substr(colon + 1)); });
   member = user;
 }
 
@@ -178,7 +178,8 @@ void Parser::set(const Option& option, std::optional<std::string_view> value) {
   try {
     option.set(line_, *value);
   } catch (const Error& error) {
-    throw Mistake{"invalid value " + quoted(*value) + " for " + name + ": " + error.what()};
+    throw Mistake{"invalid value " + quoted(*value) + " for " + name + ": " + error.what(),
+                  line_.command ? line_.command->failure_status : 1};
   }
 }
 

@@ -32,7 +32,9 @@ CALLS = [
       "libcrun-like/container/sources.cpp",  # opens what the child may not reach; attaching stays the child's
       "src/sealed_exe.cpp"],
      "mounts are made under init/ only"),
-    (r"(fork|vfork|clone|system|popen)\(", ["libcrun-like/base/command.cpp"], "one door to the container"),
+    (r"(fork|vfork|clone|system|popen)\(", ["libcrun-like/base/command.cpp",
+     "libcrun-like/container/sources.cpp"],  # a procfs for kernels before 6.17
+     "one door to the container"),
 ]
 
 SOURCES = ["include/**/*.hpp", "libcrun-like/**/*.[ch]pp", "src/**/*.[ch]pp"]

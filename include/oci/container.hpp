@@ -66,6 +66,12 @@ struct RunOptions : CreateOptions {
   bool no_subreaper = false;  ///< leave orphans to the caller
 };
 
+/// Another user than the configured one; without a gid the configured one stays.
+struct UserChange {
+  std::uint32_t uid = 0;
+  std::optional<std::uint32_t> gid;
+};
+
 /// Changes to the container's configured process, or a process.json instead of it.
 struct ExecOptions : EntryOptions {
   std::string process_file;               ///< absolute; everything below is then ignored
@@ -73,7 +79,7 @@ struct ExecOptions : EntryOptions {
   std::string cwd;                        ///< empty: the configured one
   std::vector<std::string> env;           ///< added to the configured ones
   bool terminal = false;
-  std::optional<User> user;               ///< uid and gid only
+  std::optional<UserChange> user;
   std::vector<std::uint32_t> additional_gids;
   std::vector<std::string> capabilities;  ///< added to bounding, effective and permitted
   std::string selinux_label;

@@ -29,6 +29,7 @@ State state_of(const StateDirectory& directory, const std::string& id) {
   if (!record) {
     state.status = Status::creating;
     state.bundle = directory.recall("bundle");
+    if (state.bundle.empty()) throw Error("container does not exist", ENOENT);
     return state;
   }
   state.status = status_of(directory, *record);
@@ -185,7 +186,7 @@ std::vector<State> list(const Store& store) {
     try {
       states.push_back(state_of(StateDirectory::open(store, id), id));
     } catch (const Error& error) {
-      if (error.code() == ENOENT) continue;  // deleted since the directory was read
+      if (error.code() == ENOENT) continue;  // deleted since the directory was read, or never made completely
       State damaged;
       damaged.id = id;
       damaged.problem = error.what();

@@ -145,7 +145,8 @@ void Creation::serve(Message message) {
       return child_->answer(Word::go);
     }
     case Word::source:
-      return open_source(message);
+    case Word::procfs:
+      return open_mount(message);
     case Word::terminal:
       terminal_ = std::move(message.fd);
       terminal_name_ = std::move(message.text);
@@ -175,11 +176,12 @@ void Creation::adopt() {
   }
 }
 
-void Creation::open_source(const Message& message) {
-  const auto& step = child_->plan().steps.at(message.step);
+void Creation::open_mount(const Message& message) {
+  const auto& action = child_->plan().steps.at(message.step).action;
   try {
-    const auto& bind = std::get<BindMount>(step.action);
-    child_->answer(Word::go, open_source_for(child_->pidfd(), bind));
+    if (message.word == Word::procfs)
+      return child_->answer(Word::go, open_procfs_for(std::get<MountFilesystem>(action).pid_namespace));
+    child_->answer(Word::go, open_source_for(child_->pidfd(), std::get<BindMount>(action)));
   } catch (const Error& error) {
     child_->refuse(error);
   }

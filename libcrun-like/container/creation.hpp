@@ -51,7 +51,7 @@ class Creation {
   void serve();
   void serve(Message message);
   void adopt();
-  void open_source(const Message& message);
+  void open_mount(const Message& message);
   void save();
   void take_back() noexcept;
 

@@ -40,7 +40,7 @@ Inheritance prepare_entry(const EntryOptions& options, bool takes_sockets) {
   }
   for (unsigned i = 0; i < inheritance.preserve_fds; ++i) {
     if (::fcntl(static_cast<int>(first_preserved + i), F_GETFD) < 0)
-      throw Error::system("unable to stat preserved-fd " + std::to_string(i) + " (of " + std::to_string(inheritance.preserve_fds) + ")");
+      throw Error::system("unable to stat preserved-fd " + std::to_string(first_preserved + i) + " (of " + std::to_string(inheritance.preserve_fds) + ")");
   }
   sys::cloexec_from(first_preserved + inheritance.preserve_fds);
   // CVE-2016-9962: nobody inside may look into this process, or into the one that it clones, before it has become the program.

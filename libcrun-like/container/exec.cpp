@@ -36,7 +36,7 @@ Process changed(Process process, const ExecOptions& options) {
   process.env.insert(process.env.end(), options.env.begin(), options.env.end());
   if (options.user) {
     process.user.uid = options.user->uid;
-    process.user.gid = options.user->gid;
+    process.user.gid = options.user->gid.value_or(process.user.gid);
   }
   auto& groups = process.user.additional_gids;
   groups.insert(groups.end(), options.additional_gids.begin(), options.additional_gids.end());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/files.hpp"
+#include "base/rooted_path.hpp"
 #include "base/syscalls.hpp"
 #include "init/perform_process.hpp"
 
@@ -79,6 +80,20 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
+/// While this process still holds descriptors: not by way of one of them (CVE-2024-21626). A missing directory is made.
+int enter_as_root(const std::string& path) {
+  const Fd root = sys::openat(working_directory, "/", O_PATH | O_DIRECTORY);
+  auto directory = try_open_in_root(root, path, O_PATH | O_DIRECTORY);
+  if (directory.code == ENOENT) directory = {make_in_root(root, path, Missing::directory), 0};
+  if (directory.code != 0) return directory.code;
+  return ::fchdir(directory.fd.get()) < 0 ? errno : 0;
+}
+
+/// Descriptors are sealed by now, and a seccomp filter may be in force that knows nothing newer than chdir.
+int enter_as_user(const std::string& path) {
+  return ::chdir(path.c_str()) < 0 ? errno : 0;
+}
+
 void close_between(unsigned first, unsigned last) {
   if (first > last) return;
   if (::syscall(SYS_close_range, first, last, 0) < 0) throw Error::system("close_range");
@@ -97,11 +112,9 @@ void perform(const FindHome& home, Scene& scene) {
 
 void perform(const ChangeDirectory& change, Scene& scene) {
   if (scene.in_directory) return;
-  if (::chdir(change.path.c_str()) < 0) {
-    const int code = errno;
-    if (code == EACCES && !change.last_chance) return;
-    throw Error::system("chdir to cwd (\"" + change.path + "\")", code);
-  }
+  const int code = change.last_chance ? enter_as_user(change.path) : enter_as_root(change.path);
+  if (code == EACCES && !change.last_chance) return;
+  if (code != 0) throw Error::system("chdir to cwd (\"" + change.path + "\")", code);
   // A working directory outside of the root reads as "(unreachable)…" (getcwd(2), CVE-2024-21626).
   std::array<char, 4096> here{};
   if (::syscall(SYS_getcwd, here.data(), here.size()) < 0 || here[0] != '/')

@@ -44,20 +44,19 @@ InitPlan plan_create(CreatePlan request) {
                       .start_fifo = request.start_fifo};
   const auto state = [&](const char* status) { return StateTemplate{request.id, status, request.bundle, spec.annotations}; };
 
+  InitPlan plan;
+  if (!namespaces.new_user) add_first(plan, process);  // else the runtime does it, which keeps the host's privileges
+  const FdRef pid_namespace = add_namespaces(plan, spec.linux, namespaces);
+
   const MountHost mounts{.bundle = request.bundle,
                          .cgroup_directory = request.cgroup,
                          .user_namespace = namespaces.user || request.host.in_user_namespace,
                          .parent_opens_sources = namespaces.new_user,
                          .enters_pid_namespace_later = namespaces.birth == Birth::late,
-                         .pid_namespace = FdRef(-1),
+                         .pid_namespace = pid_namespace,
                          .no_pivot = request.no_pivot,
                          .kcore = request.host.has_kcore,
                          .selinux = has_mount_labels(spec)};
-
-  InitPlan plan;
-  if (!namespaces.new_user) add_first(plan, process);  // else the runtime does it, which keeps the host's privileges
-  add_namespaces(plan, spec.linux, namespaces);
-
   add_filesystem(plan, spec, mounts);
   if (!spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty())
     plan.add(Meet{Word::hooks}, "hooks");  // config.md: after the namespaces have been created, before pivot_root

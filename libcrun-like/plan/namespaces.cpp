@@ -55,10 +55,13 @@ std::vector<OpenNamespace> open_namespaces(const Linux& linux) {
   return result;
 }
 
-void add_namespaces(InitPlan& plan, const Linux& linux, const NamespacePlan& namespaces) {
+FdRef add_namespaces(InitPlan& plan, const Linux& linux, const NamespacePlan& namespaces) {
   static constexpr auto field = "linux.namespaces";
   plan.clone_flags = namespaces.clone_flags;
   auto joined = open_namespaces(linux);
+  FdRef pid_namespace(-1);
+  for (const auto& entry : joined)
+    if (entry.type == CLONE_NEWPID) pid_namespace = entry.fd;
   if (namespaces.new_user) plan.add(Meet{Word::adopt}, field);  // only the runtime may write the id maps
   if (!joined.empty()) plan.add(JoinNamespaces{std::move(joined)}, field);
   if (namespaces.unshare_flags != 0) plan.add(Unshare{namespaces.unshare_flags}, field);
@@ -66,6 +69,7 @@ void add_namespaces(InitPlan& plan, const Linux& linux, const NamespacePlan& nam
   if (!linux.time_offsets.empty()) plan.add(SetTimeOffsets{time_offsets(linux)}, "linux.timeOffsets");
   if (namespaces.user) plan.add(BecomeRoot{}, field);
   if (namespaces.birth == Birth::early) plan.add(Fork{}, field);
+  return pid_namespace;
 }
 
 }  // namespace oci

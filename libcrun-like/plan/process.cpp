@@ -173,7 +173,8 @@ void add_identity(InitPlan& plan, const ProcessPlan& request) {
   plan.add(SetCapabilities{sets}, "process.capabilities");
   if (process.no_new_privileges) plan.add(NoNewPrivileges{}, "process.noNewPrivileges");
   plan.add(ChangeDirectory{process.cwd, true}, "process.cwd");
-  const auto search_path = value_of(environment(request), "PATH");
+  const auto env = environment(request);
+  const auto search_path = value_of(env, "PATH");
   plan.add(FindProgram{process.args.front(), std::string(search_path.empty() ? default_search_path : search_path)}, "process.args");
 }
 
