@@ -114,6 +114,8 @@ bool has_controller(const CgroupHost& host, const std::string& name) {
   return contains(" " + *Cgroup::open(host.mount).read("cgroup.controllers") + " ", " " + name + " ");
 }
 
+constexpr const char* huge_pages = R"({"hugepageLimits": [{"pageSize": "2MB", "limit": 4194304}]})";
+
 bool exists(const std::string& path) {
   return ::access(path.c_str(), F_OK) == 0;
 }
@@ -359,6 +361,17 @@ TEST_CASE("limits reach their files, or say which controller is missing and wher
   }
 }
 
+TEST_CASE("a controller is handed down through all cgroups on the way when a limit needs it") {
+  const Playground playground;
+  if (!has_controller(playground.host(), "hugetlb")) test::skip("cgroup2 has no hugetlb controller here");
+  const auto manager = playground.manager("/a/b");
+  manager->prepare();
+  manager->apply(decode_resources(huge_pages));
+  const Cgroup cgroup = Cgroup::open(manager->path());
+  CHECK(cgroup.read("hugetlb.2MB.max") == "4194304");
+  CHECK(cgroup.read("hugetlb.2MB.rsvd.max") == "4194304");
+}
+
 TEST_CASE("a refused value names field, file, and reason") {
   const Playground playground;
   const auto manager = playground.manager();
@@ -372,13 +385,15 @@ TEST_CASE("a refused value names field, file, and reason") {
 
 TEST_CASE("a controller that a populated parent cannot hand on is explained by the rule") {
   const Playground playground;
-  if (!has_controller(playground.host(), "memory")) test::skip("cgroup2 has no memory controller here");
+  if (!has_controller(playground.host(), "hugetlb")) test::skip("cgroup2 has no hugetlb controller here");
   const Inhabitant process(playground.make().directory());
   const auto manager = playground.manager("/below");
   REQUIRE(manager->prepare());
-  const auto message = message_of([&] { manager->apply(decode_resources(R"({"memory": {"limit": 33554432}})")); });
-  CHECK(contains(message, "linux.resources.memory.limit: controller \"memory\" not available: enable it in " +
-                              playground.directory() + "/cgroup.subtree_control"));
+  const auto message = message_of([&] { manager->apply(decode_resources(huge_pages)); });
+  CHECK_THAT(message,
+             StartsWith("linux.resources.hugepageLimits[0].limit: controller \"hugetlb\" not available: enable "
+                        "it in " +
+                        playground.directory() + "/cgroup.subtree_control"));
   CHECK(contains(message, "no internal process rule"));
 }
 
