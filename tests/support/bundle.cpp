@@ -154,6 +154,8 @@ void Bundle::clean_up() {
   eventually([&] { return processes_of(name).empty(); });
   for (const auto& point : mounts_below(directory_)) ::umount2(point.c_str(), MNT_DETACH);
   for (const auto& cgroup : cgroups_of(name)) ::rmdir(cgroup.c_str());
+  // Behind a mount that did not go there may be anything of the machine.
+  if (!mounts_below(directory_).empty()) throw Error("mounts stay below " + directory_);
   ::nftw(directory_.c_str(), remove_entry, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
