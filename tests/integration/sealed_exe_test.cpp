@@ -63,7 +63,7 @@ bool contains(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_CASE("an executable that nobody sealed is overwritten from a child when its process has ended") {
-  if (::geteuid() != 0) return;
+  if (::geteuid() != 0) test::skip("needs root");
   const Victim victim;
   const auto output = victim.run("plain linger " + victim.original);
   CHECK(contains(output, "sealed: no"));
@@ -97,7 +97,7 @@ TEST_CASE("no path leads from a sealed process to its file") {
 }
 
 TEST_CASE("a plain process gives way to at least one of the same attacks") {
-  if (::geteuid() != 0) return;
+  if (::geteuid() != 0) test::skip("needs root");
   const Victim victim;
   CHECK(contains(victim.run("plain attack"), "chmod: POSSIBLE"));
 }
@@ -130,7 +130,7 @@ TEST_CASE("relocated data stays read-only in a sealed process") {
 }
 
 TEST_CASE("where the kernel refuses to exchange the executable, a sealed copy is executed") {
-  if (::geteuid() != 0) return;
+  if (::geteuid() != 0) test::skip("needs root");
   const Victim victim;
   // Without CAP_SYS_ADMIN there is neither open_tree nor PR_SET_MM_MAP.
   const std::string weak = "setpriv --bounding-set -sys_admin,-checkpoint_restore --inh-caps=-all ";
@@ -150,7 +150,7 @@ TEST_CASE("the environment cannot pretend that the executable is sealed") {
 }
 
 TEST_CASE("an executable on a read-only mount is left as it is") {
-  if (::geteuid() != 0) return;
+  if (::geteuid() != 0) test::skip("needs root");
   const Victim victim;
   const auto output = victim.run("sealed maps", "unshare -m --propagation private sh -c 'mount --bind -o ro " +
                                                     victim.directory + " " + victim.directory + " && exec \"$@\"' sh ");
