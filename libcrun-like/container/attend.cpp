@@ -80,8 +80,10 @@ bool is_forwarded(const signalfd_siginfo& signal) noexcept {
   }
 }
 
+}  // namespace
+
 /// Both directions between standard input, standard output and the container's terminal.
-class Conversation {
+class Attendance::Conversation {
  public:
   explicit Conversation(Fd master)
       : master_(std::move(master)), host_(HostTerminal::find()), own_output_(unwaiting(STDOUT_FILENO)) {
@@ -190,8 +192,6 @@ void forward(const signalfd_siginfo& signal, const Pidfd& process) noexcept {
   ::syscall(SYS_pidfd_send_signal, process.get(), static_cast<int>(signal.ssi_signo), nullptr, 0);
 }
 
-}  // namespace
-
 Attendance::Attendance(Orphans orphans) : orphans_(orphans) {
   sigset_t all;
   ::sigfillset(&all);
@@ -209,9 +209,12 @@ Attendance::~Attendance() {
   if (orphans_ == Orphans::reaped) ::prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
-int Attendance::attend(const Pidfd& process, Fd terminal) {
-  std::optional<Conversation> conversation;
-  if (terminal) conversation.emplace(std::move(terminal));
+void Attendance::connect(Fd master) {
+  conversation_ = std::make_unique<Conversation>(std::move(master));
+}
+
+int Attendance::attend(const Pidfd& process) {
+  auto* const conversation = conversation_.get();
   const auto take_signals = [&] {
     signalfd_siginfo signal{};
     while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {

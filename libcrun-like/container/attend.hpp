@@ -3,6 +3,8 @@
 #pragma once
 #include <signal.h>
 
+#include <memory>
+
 #include "base/handle.hpp"
 
 namespace oci {
@@ -23,15 +25,22 @@ class Attendance {
   Attendance& operator=(const Attendance&) = delete;
   ~Attendance();
 
-  /// Forwards signals until the child `process` ends; reaps it, and returns its exit status, 128+n for signal n. With
-  /// `terminal`, the master of its terminal, standard input and output are copied from and to it, and the caller's
-  /// terminal is raw meanwhile. @throws Error also when there is a terminal, and the caller sits at none
-  int attend(const Pidfd& process, Fd terminal = {});
+  /// Makes `master`, of the terminal that the process is about to get, like the caller's own, whose size it has from now on and
+  /// which is raw until the end: before the program starts, or it could see another size. @throws Error when the caller sits at
+  /// no terminal
+  void connect(Fd master);
+
+  /// Forwards signals until the child `process` ends; reaps it, and returns its exit status, 128+n for signal n. Standard input
+  /// and output are copied from and to the connected terminal, if there is one.
+  int attend(const Pidfd& process);
 
  private:
+  class Conversation;
+
   sigset_t before_{};
   Fd signals_;
   Orphans orphans_;
+  std::unique_ptr<Conversation> conversation_;
 };
 
 }  // namespace oci

@@ -111,6 +111,7 @@ void Creation::launch() {
                      .extra_env = inheritance_.extra_env};
   if (spec_.linux.seccomp) {
     auto program = seccomp_program(*spec_.linux.seccomp, state_.seccomp_cache());
+    if (program.notifies) throw Error("linux.seccomp: SCMP_ACT_NOTIFY is not implemented by this runtime yet");
     if (!program.filter.empty()) request.seccomp = LoadSeccomp{std::move(program.filter), program.flags, program.notifies};
   }
   if (starter_ == Starter::later_command) request.start_fifo = state_.make_start_fifo();
@@ -148,8 +149,8 @@ void Creation::serve(Message message) {
     case Word::procfs:
       return open_mount(message);
     case Word::terminal:
-      terminal_ = std::move(message.fd);
-      terminal_name_ = std::move(message.text);
+      hand_over_terminal(options_, message.fd, message.text);
+      if (options_.console_socket.empty()) terminal_ = std::move(message.fd);
       return;
     default:
       throw Error("the container's process said what it should not");
@@ -193,8 +194,7 @@ void Creation::save() {
   const auto started = start_time_of(record_.pid);
   if (!started) throw Error("the container's process has ended");
   record_.start_time = *started;
-  hand_over(options_, terminal_, terminal_name_, child_->pidfd(), "standard");
-  if (!options_.console_socket.empty()) terminal_.reset();
+  hand_over_pidfd(options_, child_->pidfd(), "standard");
   replace_file(state_.fd(), "config.json", config_text_, 0600);
   state_.save(record_);
   wrote_pid_file_ = !options_.pid_file.empty();

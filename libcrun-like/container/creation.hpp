@@ -67,7 +67,6 @@ class Creation {
   Record record_;
   std::optional<Child> child_;
   Fd terminal_;
-  std::string terminal_name_;
   bool wrote_pid_file_ = false;
   bool kept_ = false;
 };

@@ -39,7 +39,10 @@ Inheritance prepare_entry(const EntryOptions& options, bool takes_sockets) {
     inheritance.extra_env = {"LISTEN_FDS=" + std::to_string(sockets), "LISTEN_PID=1"};
   }
   for (unsigned i = 0; i < inheritance.preserve_fds; ++i) {
-    if (::fcntl(static_cast<int>(first_preserved + i), F_GETFD) < 0)
+    // What we have opened ourselves is close-on-exec, which nothing that a caller hands on can be.
+    const int flags = ::fcntl(static_cast<int>(first_preserved + i), F_GETFD);
+    if (flags >= 0 && (flags & FD_CLOEXEC) != 0) errno = EBADF;
+    if (flags < 0 || (flags & FD_CLOEXEC) != 0)
       throw Error::system("unable to stat preserved-fd " + std::to_string(first_preserved + i) + " (of " + std::to_string(inheritance.preserve_fds) + ")");
   }
   sys::cloexec_from(first_preserved + inheritance.preserve_fds);
@@ -57,8 +60,11 @@ void check_terminal(const EntryOptions& options, bool wants_terminal) {
     throw Error("cannot use console socket if runc will not detach or allocate tty");
 }
 
-void hand_over(const EntryOptions& options, FdRef terminal, const std::string& terminal_name, const Pidfd& process, const char* kind) {
-  if (!options.console_socket.empty()) send_descriptor(options.console_socket, terminal, terminal_name);
+void hand_over_terminal(const EntryOptions& options, FdRef master, const std::string& name) {
+  if (!options.console_socket.empty()) send_descriptor(options.console_socket, master, name);
+}
+
+void hand_over_pidfd(const EntryOptions& options, const Pidfd& process, const char* kind) {
   if (!options.pidfd_socket.empty()) send_descriptor(options.pidfd_socket, process, kind);
 }
 

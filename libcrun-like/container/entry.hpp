@@ -22,8 +22,9 @@ Inheritance prepare_entry(const EntryOptions& options, bool takes_sockets);
 /// @throws Error where the terminal that the process wants has nowhere to go, or a socket waits for none
 void check_terminal(const EntryOptions& options, bool wants_terminal);
 
-/// Hands the master and a pidfd to the sockets that options name.
-void hand_over(const EntryOptions& options, FdRef terminal, const std::string& terminal_name, const Pidfd& process, const char* kind);
+/// To the sockets that options name, if they do: the master with the slave's name, the process with `kind`, "standard" or "setns".
+void hand_over_terminal(const EntryOptions& options, FdRef master, const std::string& name);
+void hand_over_pidfd(const EntryOptions& options, const Pidfd& process, const char* kind);
 
 /// Digits and nothing else, there all at once (ENGINE-CONTRACT rule 1).
 void write_pid_file(const std::string& path, pid_t pid);

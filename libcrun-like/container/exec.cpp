@@ -107,6 +107,7 @@ class Entrance {
                      .id = record_.id,
                      .first_process = first_,
                      .namespaces = record_.namespaces,
+                     .terminal_is_copied = options_.attachment == Attachment::foreground,
                      .no_new_keyring = record_.no_new_keyring,
                      .preserve_fds = inheritance_.preserve_fds};
     if ((record_.namespaces & CLONE_NEWNS) == 0)
@@ -142,20 +143,19 @@ int Container::exec(const ExecOptions& options) const {
   std::optional<Attendance> attendance;
   if (options.attachment == Attachment::foreground) attendance.emplace();
   auto child = entrance.enter();
-  Fd terminal;
-  std::string terminal_name;
   while (auto message = child.next()) {
-    if (message->word != Word::terminal) throw Error("the container's process said what it should not");
-    terminal = std::move(message->fd);
-    terminal_name = std::move(message->text);
+    if (message->word == Word::start) child.answer(Word::go);
+    else if (message->word != Word::terminal) throw Error("the container's process said what it should not");
+    else if (attendance) attendance->connect(std::move(message->fd));
+    else hand_over_terminal(options, message->fd, message->text);
   }
-  hand_over(options, terminal, terminal_name, child.pidfd(), "setns");
+  hand_over_pidfd(options, child.pidfd(), "setns");
   write_pid_file(options.pid_file, child.pid());
   if (!attendance) {
     child.release();
     return 0;
   }
-  const int status = attendance->attend(child.pidfd(), std::move(terminal));
+  const int status = attendance->attend(child.pidfd());
   child.release();
   return status;
 }

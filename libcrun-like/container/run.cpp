@@ -11,17 +11,17 @@ namespace oci {
 
 int run(const Store& store, const std::string& id, const RunOptions& options) {
   const bool stays = options.attachment == Attachment::foreground;
+  Creation creation(store, id, options, Starter::this_process);
   std::optional<Attendance> attendance;
   if (stays) attendance.emplace(options.no_subreaper ? Orphans::left : Orphans::reaped);
-
-  Creation creation(store, id, options, Starter::this_process);
   creation.stand();
+  if (auto terminal = creation.take_terminal(); stays && terminal) attendance->connect(std::move(terminal));
   creation.start();
   if (!stays) {
     creation.keep();
     return 0;
   }
-  const int status = attendance->attend(creation.process(), creation.take_terminal());
+  const int status = attendance->attend(creation.process());
   creation.keep();
   if (!options.keep) {
     auto directory = StateDirectory::open(store, id);

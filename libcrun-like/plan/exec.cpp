@@ -25,6 +25,7 @@ InitPlan plan_exec(ExecPlan request) {
   if (request.root) plan.add(EnterRoot{std::move(request.root)}, "root.path");
   if (in_user_namespace) plan.add(BecomeRoot{}, "linux.namespaces");
   add_streams(plan, wanted, Console::none);
+  if (wanted.terminal && request.terminal_is_copied) plan.add(Meet{Word::start}, "process.terminal");
   add_identity(plan, process);
   // Everything the container's other processes could abuse is gone before one of them can see this process (CVE-2016-9962).
   if ((request.namespaces & CLONE_NEWPID) != 0) plan.add(Fork{}, "linux.namespaces");

@@ -90,7 +90,8 @@ int attend_shell(const std::string& script) {
   Pty inner;
   const auto shell = start(script, inner.slave);
   inner.slave.reset();
-  return attendance.attend(shell, std::move(inner.master));
+  attendance.connect(std::move(inner.master));
+  return attendance.attend(shell);
 }
 
 /// Reads until `end` has come by or nothing comes for ten seconds.
@@ -327,7 +328,8 @@ TEST_CASE("a slow reader of the output does not keep signals from the process") 
                              inner.slave);
     inner.slave.reset();
     ::fcntl(marked, F_SETFD, FD_CLOEXEC);
-    return attendance.attend(shell, std::move(inner.master));
+    attendance.connect(std::move(inner.master));
+    return attendance.attend(shell);
   });
   write.reset();
   mark.reset();
@@ -400,7 +402,8 @@ TEST_CASE("an attended terminal costs no processor time while nothing happens") 
     Pty inner;
     const auto shell = start("exec sleep 0.5 >/dev/null 2>&1 </dev/null", inner.slave);
     inner.slave.reset();
-    attendance.attend(shell, std::move(inner.master));
+    attendance.connect(std::move(inner.master));
+    attendance.attend(shell);
     timespec used{};
     ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
     return used.tv_sec == 0 && used.tv_nsec < 100'000'000 ? 7 : 8;
