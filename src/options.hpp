@@ -126,7 +126,7 @@ void assign(unsigned& member, std::string_view text);
 void assign(std::string& member, std::string_view text);
 void assign(std::vector<std::string>& member, std::string_view text);    ///< adds one
 void assign(std::vector<std::uint32_t>& member, std::string_view text);  ///< adds one
-void assign(std::optional<UserChange>& member, std::string_view text);         ///< UID[:GID]
+void assign(std::optional<UserChange>& member, std::string_view text);   ///< UID[:GID]
 
 template <auto... Members>
 constexpr Option flag(std::string_view name, std::string_view letters, std::string_view help) {

@@ -74,10 +74,10 @@ struct UserChange {
 
 /// Changes to the container's configured process, or a process.json instead of it.
 struct ExecOptions : EntryOptions {
-  std::string process_file;               ///< absolute; everything below is then ignored
+  std::string process_file;  ///< absolute; everything below is then ignored
   std::vector<std::string> args;
-  std::string cwd;                        ///< empty: the configured one
-  std::vector<std::string> env;           ///< added to the configured ones
+  std::string cwd;               ///< empty: the configured one
+  std::vector<std::string> env;  ///< added to the configured ones
   bool terminal = false;
   std::optional<UserChange> user;
   std::vector<std::uint32_t> additional_gids;
@@ -122,13 +122,15 @@ class Container {
   std::string id_;
 };
 
-/// create, start, stay until the process ends unless detached, delete. Returns the exit status: 0-255, 128+n for signal n.
+/// create, start, stay until the process ends unless detached, delete. Returns the exit status: 0-255, 128+n for signal
+/// n.
 int run(const Store& store, const std::string& id, const RunOptions& options);
 
 /// Every container of the store, by id. A damaged entry has Status::unknown and says why.
 std::vector<State> list(const Store& store);
 
-/// Removes what is left of a container whose state cannot be read, or does nothing when there is none (`delete --force`).
+/// Removes what is left of a container whose state cannot be read, or does nothing when there is none (`delete
+/// --force`).
 void remove_remains(const Store& store, const std::string& id);
 
 }  // namespace oci

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// config.json of runtime-spec 1.3.0 for Linux, as plain structs named after its sections. Comments name the section where the
-// meaning is defined; a member that the text left out has its default, and std::optional is used only where absent differs
-// from every value.
+// config.json of runtime-spec 1.3.0 for Linux, as plain structs named after its sections. Comments name the section
+// where the meaning is defined; a member that the text left out has its default, and std::optional is used only where
+// absent differs from every value.
 #pragma once
 #include <cstdint>
 #include <map>

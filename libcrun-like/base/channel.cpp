@@ -37,9 +37,8 @@ std::pair<Fd, Fd> make_channel() {
 
 bool send(FdRef channel, const Message& message, FdRef attached) noexcept {
   Header header{message.word, message.step, message.code};
-  std::array<iovec, 2> parts{
-      {{&header, sizeof header},
-       {const_cast<char*>(message.text.data()), std::min(message.text.size(), longest_text)}}};
+  std::array<iovec, 2> parts{{{&header, sizeof header},
+                              {const_cast<char*>(message.text.data()), std::min(message.text.size(), longest_text)}}};
   msghdr out{};
   out.msg_iov = parts.data();
   out.msg_iovlen = parts.size();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the runtime and the process it launches say to each other, over a SOCK_SEQPACKET pair: one datagram a message, with at
-// most one descriptor attached. Closing is the last message: execve does it, because both ends are close-on-exec.
+// What the runtime and the process it launches say to each other, over a SOCK_SEQPACKET pair: one datagram a message,
+// with at most one descriptor attached. Closing is the last message: execve does it, because both ends are
+// close-on-exec.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -15,10 +15,10 @@ std::string now_rfc3339(Precision precision) {
   const year_month_day date(today);
   const hh_mm_ss time(now - today);
   std::array<char, 64> text{};
-  const int size = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
-                                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                                 static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
-                                 static_cast<int>(time.seconds().count()));
+  const int size = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d",
+                                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                                 static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+                                 static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()));
   std::string result(text.data(), static_cast<std::size_t>(size));
   if (precision == Precision::nanoseconds) {
     const int digits = std::snprintf(text.data(), text.size(), ".%09d", static_cast<int>(time.subseconds().count()));

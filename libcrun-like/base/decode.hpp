@@ -29,8 +29,8 @@ struct Field {
 template <class T>
 inline constexpr int fields = 0;
 
-/// Fills `out` from `value`. null means absent, unknown members are skipped (config.md, "Extensibility"), a wrong type or a
-/// number out of range is an Error that starts with the JSON path.
+/// Fills `out` from `value`. null means absent, unknown members are skipped (config.md, "Extensibility"), a wrong type
+/// or a number out of range is an Error that starts with the JSON path.
 template <class T>
 void decode(const Value& value, T& out);
 
@@ -64,7 +64,8 @@ inline bool same_name(std::string_view a, std::string_view b) noexcept {
 
 template <class T>
 void decode_number(const Value& value, T& out) {
-  const auto range = std::to_string(std::numeric_limits<T>::min()) + ".." + std::to_string(std::numeric_limits<T>::max());
+  const auto range =
+      std::to_string(std::numeric_limits<T>::min()) + ".." + std::to_string(std::numeric_limits<T>::max());
   if (value.kind != Value::Kind::number) expected("an integer", value);
   const auto* end = value.text.data() + value.text.size();
   const auto [stopped, code] = std::from_chars(value.text.data(), end, out);
@@ -108,7 +109,10 @@ void decode(const Value& value, T& out) {
     std::size_t index = 0;
     for (const auto* element = value.first; element; element = element->next, ++index)
       at_path([&] { return "[" + std::to_string(index) + "]"; }, [&] { decode(*element, out.emplace_back()); });
-  } else if constexpr (requires { out.emplace(); *out; }) {
+  } else if constexpr (requires {
+                         out.emplace();
+                         *out;
+                       }) {
     decode(value, out ? *out : out.emplace());  // a second spelling of the name adds to the first
   } else {
     if (value.kind != Kind::object) expected("an object", value);

@@ -14,7 +14,7 @@ namespace oci {
 
 std::string read_all(FdRef file, std::string_view name, std::size_t limit) {
   static constexpr std::size_t first_block = 16 * 1024;
-  struct stat status{};
+  struct stat status {};
   const bool sized = ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
   const auto guess = sized ? static_cast<std::size_t>(status.st_size) + 1 : first_block;
   std::string text(std::min(guess, limit + 1), '\0');
@@ -25,7 +25,8 @@ std::string read_all(FdRef file, std::string_view name, std::size_t limit) {
     if (got < 0) throw Error::system("read " + std::string(name));
     if (got == 0) break;
     used += static_cast<std::size_t>(got);
-    if (used > limit) throw Error("read " + std::string(name) + ": more than " + std::to_string(limit) + " bytes", EFBIG);
+    if (used > limit)
+      throw Error("read " + std::string(name) + ": more than " + std::to_string(limit) + " bytes", EFBIG);
     if (used == text.size()) text.resize(std::min(text.size() * 2, limit + 1));
   }
   text.resize(used);
@@ -95,9 +96,12 @@ std::string clean_path(std::string_view path) {
     const auto part = path.substr(0, end);
     path.remove_prefix(std::min(end + 1, path.size()));
     if (part.empty() || part == ".") continue;
-    if (part != "..") parts.push_back(part);
-    else if (!parts.empty() && parts.back() != "..") parts.pop_back();
-    else if (!absolute) parts.push_back(part);
+    if (part != "..")
+      parts.push_back(part);
+    else if (!parts.empty() && parts.back() != "..")
+      parts.pop_back();
+    else if (!absolute)
+      parts.push_back(part);
   }
   std::string result;
   for (const auto part : parts) result.append(absolute || !result.empty() ? "/" : "").append(part);

@@ -105,7 +105,8 @@ void Builder::fail(yajl_handle parser) const {
     yajl_free_error(parser, text);
     while (!reason.empty() && reason.back() == '\n') reason.pop_back();
   }
-  throw Error("line " + std::to_string(line) + ", column " + std::to_string(std::max<std::size_t>(column, 1)) + ": " + reason);
+  throw Error("line " + std::to_string(line) + ", column " + std::to_string(std::max<std::size_t>(column, 1)) + ": " +
+              reason);
 }
 
 Document Document::parse(std::string text) {
@@ -118,11 +119,10 @@ Document Builder::build(std::string text) {
       .yajl_boolean = [](void* c, int on) { return of(c).add(Value::Kind::boolean, on != 0 ? "true" : "false"), 1; },
       .yajl_integer = nullptr,
       .yajl_double = nullptr,
-      .yajl_number = [](void* c, const char* p, size_t n) { return of(c).add(Value::Kind::number, of(c).keep(p, n)), 1; },
-      .yajl_string =
-          [](void* c, const unsigned char* p, size_t n) {
-            return of(c).add(Value::Kind::string, characters(c, p, n)), 1;
-          },
+      .yajl_number = [](void* c, const char* p,
+                        size_t n) { return of(c).add(Value::Kind::number, of(c).keep(p, n)), 1; },
+      .yajl_string = [](void* c, const unsigned char* p,
+                        size_t n) { return of(c).add(Value::Kind::string, characters(c, p, n)), 1; },
       .yajl_start_map = [](void* c) { return enter(c, Value::Kind::object); },
       .yajl_map_key = [](void* c, const unsigned char* p, size_t n) { return of(c).key = characters(c, p, n), 1; },
       .yajl_end_map = leave,
@@ -133,7 +133,8 @@ Document Builder::build(std::string text) {
   builder.document.text_ = std::make_unique<std::string>(std::move(text));
   const auto& source = *builder.document.text_;
   const auto* bytes = reinterpret_cast<const unsigned char*>(source.data());
-  const std::unique_ptr<yajl_handle_t, decltype(&yajl_free)> parser(yajl_alloc(&callbacks, nullptr, &builder), yajl_free);
+  const std::unique_ptr<yajl_handle_t, decltype(&yajl_free)> parser(yajl_alloc(&callbacks, nullptr, &builder),
+                                                                    yajl_free);
   if (yajl_parse(parser.get(), bytes, source.size()) != yajl_status_ok ||
       yajl_complete_parse(parser.get()) != yajl_status_ok)
     builder.fail(parser.get());
@@ -142,11 +143,14 @@ Document Builder::build(std::string text) {
 }
 
 void expected(std::string_view what, const Value& got) {
-  static constexpr std::array<std::string_view, 6> names{"null", "the boolean ", "the number ", "the string ", "an array", "an object"};
+  static constexpr std::array<std::string_view, 6> names{"null",        "the boolean ", "the number ",
+                                                         "the string ", "an array",     "an object"};
   static constexpr std::size_t shown = 40;
   std::string found(names.at(static_cast<std::size_t>(got.kind)));
-  if (got.kind == Value::Kind::string) found.append("\"").append(got.text.substr(0, shown)).append("\"");
-  else if (!got.text.empty()) found.append(got.text.substr(0, shown));
+  if (got.kind == Value::Kind::string)
+    found.append("\"").append(got.text.substr(0, shown)).append("\"");
+  else if (!got.text.empty())
+    found.append(got.text.substr(0, shown));
   throw Error("expected " + std::string(what) + ", found " + found);
 }
 
@@ -212,12 +216,18 @@ void Writer::quote(std::string_view text) {
   text_ += '"';
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') (text_ += '\\') += c;
-    else if (c == '\n') text_ += "\\n";
-    else if (c == '\t') text_ += "\\t";
-    else if (c == '\r') text_ += "\\r";
-    else if (byte < first_printable) ((text_ += "\\u00") += digits[byte >> 4U]) += digits[byte & 0xFU];
-    else text_ += c;
+    if (c == '"' || c == '\\')
+      (text_ += '\\') += c;
+    else if (c == '\n')
+      text_ += "\\n";
+    else if (c == '\t')
+      text_ += "\\t";
+    else if (c == '\r')
+      text_ += "\\r";
+    else if (byte < first_printable)
+      ((text_ += "\\u00") += digits[byte >> 4U]) += digits[byte & 0xFU];
+    else
+      text_ += c;
   }
   text_ += '"';
 }

@@ -114,7 +114,10 @@ std::string as_utf8(std::string_view text) {
 
 std::string as_json(Level level, std::string_view message) {
   json::Writer writer;
-  writer.open_object().member("level", name_of(level)).member("msg", as_utf8(message)).member("time", now_rfc3339(Precision::seconds));
+  writer.open_object()
+      .member("level", name_of(level))
+      .member("msg", as_utf8(message))
+      .member("time", now_rfc3339(Precision::seconds));
   return writer.close_object().text();
 }
 

@@ -22,8 +22,12 @@ void configure(Level lowest, Format format, Fd file);
 bool debugging() noexcept;
 
 void write(Level level, std::string_view message);
-inline void debug(std::string_view message) { write(Level::debug, message); }
-inline void warning(std::string_view message) { write(Level::warning, message); }
+inline void debug(std::string_view message) {
+  write(Level::debug, message);
+}
+inline void warning(std::string_view message) {
+  write(Level::warning, message);
+}
 
 /// The message a failing command ends with: in the log, and also bare on standard error when the log is a file
 /// (conmon hands the runtime's standard error on, containerd reads the log).

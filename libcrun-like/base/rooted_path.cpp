@@ -94,7 +94,8 @@ class Walk {
 
   void follow(const std::string& part) {
     if (++links_ > most_links) fail(part, ELOOP);
-    // What a link of /proc reads as is not where it leads, and a descriptor that this walk opened may have brought it forth.
+    // What a link of /proc reads as is not where it leads, and a descriptor that this walk opened may have brought it
+    // forth.
     if (sys::try_openat2(FdRef(here()), part, O_PATH, RESOLVE_NO_MAGICLINKS).code == ELOOP) fail(part, ELOOP);
     const std::string target = sys::readlinkat(FdRef(here()), part);
     if (target.starts_with('/')) parents_.clear();

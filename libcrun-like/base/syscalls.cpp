@@ -64,25 +64,26 @@ TriedFd try_openat2(FdRef dir, const std::string& path, int flags, std::uint64_t
     const long fd = ::syscall(SYS_openat2, dir.get(), path.c_str(), &how, sizeof how);
     if (fd >= 0) return {Fd(static_cast<int>(fd)), 0};
     if (errno != EAGAIN && errno != EINTR) return {Fd(), errno};
-    if (errno == EAGAIN) ::sched_yield();  // openat2(2): a rename or mount raced with the lookup; it cannot be told where ".." led
+    if (errno == EAGAIN)
+      ::sched_yield();  // openat2(2): a rename or mount raced with the lookup; it cannot be told where ".." led
   }
 }
 
 struct stat fstat(FdRef file) {
-  struct stat result{};
+  struct stat result {};
   if (::fstat(file.get(), &result) < 0) throw Error::system("stat descriptor " + std::to_string(file.get()));
   return result;
 }
 
 std::optional<struct stat> try_fstatat(FdRef dir, const std::string& path, int flags) {
-  struct stat result{};
+  struct stat result {};
   if (::fstatat(dir.get(), path.c_str(), &result, flags) == 0) return result;
   if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
   throw Error::system(in_words("stat", path));
 }
 
 unsigned long filesystem_magic(FdRef file) {
-  struct statfs result{};
+  struct statfs result {};
   if (::fstatfs(file.get(), &result) < 0) throw Error::system("statfs descriptor " + std::to_string(file.get()));
   return static_cast<unsigned long>(result.f_type);
 }
@@ -134,7 +135,8 @@ Fd fsopen(const std::string& type) {
 MountFd open_tree(FdRef dir, const std::string& path, unsigned flags) {
   const int fd = ::open_tree(dir.get(), path.c_str(), flags | OPEN_TREE_CLOEXEC);
   if (fd < 0)
-    throw Error::system("open_tree " + path + ((flags & AT_RECURSIVE) != 0 ? " (OPEN_TREE_CLONE|AT_RECURSIVE)" : " (OPEN_TREE_CLONE)"));
+    throw Error::system("open_tree " + path +
+                        ((flags & AT_RECURSIVE) != 0 ? " (OPEN_TREE_CLONE|AT_RECURSIVE)" : " (OPEN_TREE_CLONE)"));
   return MountFd(fd);
 }
 

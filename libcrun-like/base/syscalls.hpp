@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// System calls under their own names. Each throws an Error that says what was attempted; the try_ forms return the errno
-// instead, for callers to whom a failure is an answer. Every descriptor they make is close-on-exec from birth.
+// System calls under their own names. Each throws an Error that says what was attempted; the try_ forms return the
+// errno instead, for callers to whom a failure is an answer. Every descriptor they make is close-on-exec from birth.
 #pragma once
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -26,7 +26,8 @@ struct TriedFd {
 /// open(2) flags in words, as error messages show them: "O_RDONLY|O_DIRECTORY".
 std::string open_flags_in_words(int flags);
 
-// Files -----------------------------------------------------------------------------------------------------------------
+// Files
+// -----------------------------------------------------------------------------------------------------------------
 
 Fd openat(FdRef dir, const std::string& path, int flags, mode_t mode = 0);
 TriedFd try_openat(FdRef dir, const std::string& path, int flags, mode_t mode = 0) noexcept;
@@ -50,7 +51,8 @@ Fd duplicate(FdRef file, int lowest = 3);
 void cloexec_from(unsigned first);
 void close_from(unsigned first);
 
-// Mounts (the child's steps are the only callers; a style test checks it) --------------------------------------------------
+// Mounts (the child's steps are the only callers; a style test checks it)
+// --------------------------------------------------
 
 Fd fsopen(const std::string& type);
 /// `flags`: OPEN_TREE_CLONE and AT_* (AT_RECURSIVE, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW). O_CLOEXEC is added.

@@ -25,13 +25,13 @@ class Attendance {
   Attendance& operator=(const Attendance&) = delete;
   ~Attendance();
 
-  /// Makes `master`, of the terminal that the process is about to get, like the caller's own, whose size it has from now on and
-  /// which is raw until the end: before the program starts, or it could see another size. @throws Error when the caller sits at
-  /// no terminal
+  /// Makes `master`, of the terminal that the process is about to get, like the caller's own, whose size it has from
+  /// now on and which is raw until the end: before the program starts, or it could see another size. @throws Error when
+  /// the caller sits at no terminal
   void connect(Fd master);
 
-  /// Forwards signals until the child `process` ends; reaps it, and returns its exit status, 128+n for signal n. Standard input
-  /// and output are copied from and to the connected terminal, if there is one.
+  /// Forwards signals until the child `process` ends; reaps it, and returns its exit status, 128+n for signal n.
+  /// Standard input and output are copied from and to the connected terminal, if there is one.
   int attend(const Pidfd& process);
 
  private:

@@ -69,7 +69,8 @@ void await_program(FdRef fifo, const Pidfd& process) {
   }
 }
 
-void run_poststart_hooks(const Record& record, const std::optional<Cgroup>& cgroup, const std::optional<Pidfd>& process) {
+void run_poststart_hooks(const Record& record, const std::optional<Cgroup>& cgroup,
+                         const std::optional<Pidfd>& process) {
   try {
     run_hooks(record.poststart, "poststart", state_json_of(record, "running", record.pid), record.bundle);
   } catch (const Error&) {
@@ -171,7 +172,8 @@ void Container::remove(bool force) const {
     log::warning(error.what());
   }
   if (!record) {
-    if (!force) throw Error("container " + id_ + " has not been created completely; delete --force removes what there is");
+    if (!force)
+      throw Error("container " + id_ + " has not been created completely; delete --force removes what there is");
     return remove_remains(store_, id_);
   }
   const auto status = status_of(directory, *record);

@@ -57,7 +57,8 @@ void Creation::read_config() {
   const std::string file = options_.config_file.empty() ? options_.bundle + "/config.json" : options_.config_file;
   const auto name = [&] { return options_.config_file.empty() ? std::string("config.json") : file; };
   auto opened = sys::try_openat(working_directory, file, O_RDONLY);
-  if (opened.code == ENOENT) throw Error("JSON specification file " + name() + " not found in " + options_.bundle, ENOENT);
+  if (opened.code == ENOENT)
+    throw Error("JSON specification file " + name() + " not found in " + options_.bundle, ENOENT);
   if (opened.code != 0) throw Error::system("open " + file + " (O_RDONLY)", opened.code);
   config_text_ = read_all(opened.fd, name(), largest_config);
   in_context(name, [&] {
@@ -68,8 +69,9 @@ void Creation::read_config() {
 }
 
 std::string Creation::find_rootfs() const {
-  auto path = spec_.root.path.front() == '/' ? clean_path(spec_.root.path) : clean_path(options_.bundle + "/" + spec_.root.path);
-  struct stat status{};
+  auto path = spec_.root.path.front() == '/' ? clean_path(spec_.root.path)
+                                             : clean_path(options_.bundle + "/" + spec_.root.path);
+  struct stat status {};
   if (::stat(path.c_str(), &status) < 0) throw Error::system("root.path: " + path);
   if (!S_ISDIR(status.st_mode)) throw Error("root.path: " + path + " is not a directory", ENOTDIR);
   return path;
@@ -90,12 +92,13 @@ void Creation::stand() {
              .poststop = spec_.hooks.poststop};
   state_.remember("bundle", record_.bundle);
   if (!record_.cgroup.empty()) state_.remember("cgroup", record_.cgroup);
-  in_context([] { return std::string("unable to start container process"); }, [&] {
-    launch();
-    set_up_from_outside();
-    in_context([] { return std::string("error during container init"); }, [&] { serve(); });
-    save();
-  });
+  in_context([] { return std::string("unable to start container process"); },
+             [&] {
+               launch();
+               set_up_from_outside();
+               in_context([] { return std::string("error during container init"); }, [&] { serve(); });
+               save();
+             });
 }
 
 void Creation::launch() {
@@ -112,7 +115,8 @@ void Creation::launch() {
   if (spec_.linux.seccomp) {
     auto program = seccomp_program(*spec_.linux.seccomp, state_.seccomp_cache());
     if (program.notifies) throw Error("linux.seccomp: SCMP_ACT_NOTIFY is not implemented by this runtime yet");
-    if (!program.filter.empty()) request.seccomp = LoadSeccomp{std::move(program.filter), program.flags, program.notifies};
+    if (!program.filter.empty())
+      request.seccomp = LoadSeccomp{std::move(program.filter), program.flags, program.notifies};
   }
   if (starter_ == Starter::later_command) request.start_fifo = state_.make_start_fifo();
   auto plan = plan_create(std::move(request));
@@ -122,7 +126,8 @@ void Creation::launch() {
 /// What only this side may or need do, while the child is at its mounts.
 void Creation::set_up_from_outside() {
   cgroup_->adopt(child_->pid());
-  in_context([] { return std::string("unable to apply cgroup configuration"); }, [&] { cgroup_->apply(spec_.linux.resources); });
+  in_context([] { return std::string("unable to apply cgroup configuration"); },
+             [&] { cgroup_->apply(spec_.linux.resources); });
 }
 
 void Creation::serve() {
@@ -157,15 +162,18 @@ void Creation::serve(Message message) {
   }
 }
 
-/// The child is in a user namespace of its own: from inside it could neither map ids nor touch what the host's root owns.
+/// The child is in a user namespace of its own: from inside it could neither map ids nor touch what the host's root
+/// owns.
 void Creation::adopt() {
   const pid_t pid = child_->pid();
   write_id_maps(pid, spec_.linux.uid_mappings, spec_.linux.gid_mappings);
   const auto& process = *spec_.process;
   if (process.oom_score_adj)
-    in_context([] { return std::string("process.oomScoreAdj"); }, [&] {
-      write_file(working_directory, "/proc/" + std::to_string(pid) + "/oom_score_adj", std::to_string(*process.oom_score_adj));
-    });
+    in_context([] { return std::string("process.oomScoreAdj"); },
+               [&] {
+                 write_file(working_directory, "/proc/" + std::to_string(pid) + "/oom_score_adj",
+                            std::to_string(*process.oom_score_adj));
+               });
   for (const auto& limit : process.rlimits) {
     const auto resource = static_cast<__rlimit_resource_t>(*find_rlimit(limit.type));
     rlimit current{};
@@ -173,7 +181,8 @@ void Creation::adopt() {
     // Only what needs our privileges: the child sets the rest, when it no longer needs descriptors for its mounts.
     if (limit.hard <= current.rlim_max) continue;
     const rlimit raised{current.rlim_cur, limit.hard};
-    if (::prlimit(pid, static_cast<__rlimit_resource>(resource), &raised, nullptr) < 0) throw Error::system("process.rlimits: raise " + limit.type);
+    if (::prlimit(pid, static_cast<__rlimit_resource>(resource), &raised, nullptr) < 0)
+      throw Error::system("process.rlimits: raise " + limit.type);
   }
 }
 
@@ -202,11 +211,12 @@ void Creation::save() {
 }
 
 void Creation::start() {
-  in_context([] { return std::string("unable to start container process"); }, [&] {
-    child_->answer(Word::go);
-    while (child_->next()) {
-    }
-  });
+  in_context([] { return std::string("unable to start container process"); },
+             [&] {
+               child_->answer(Word::go);
+               while (child_->next()) {
+               }
+             });
   run_hooks(record_.poststart, "poststart", state_json(state_of(record_, "running"), record_.pid), record_.bundle);
 }
 

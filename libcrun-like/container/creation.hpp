@@ -21,7 +21,8 @@ enum class Starter : std::uint8_t {
   this_process,   ///< start(), through the channel
 };
 
-/// A container in the making. Until keep() is called its destructor takes everything back: process, cgroup, state, pid file.
+/// A container in the making. Until keep() is called its destructor takes everything back: process, cgroup, state, pid
+/// file.
 class Creation {
  public:
   Creation(const Store& store, const std::string& id, const CreateOptions& options, Starter starter);

@@ -43,10 +43,12 @@ Inheritance prepare_entry(const EntryOptions& options, bool takes_sockets) {
     const int flags = ::fcntl(static_cast<int>(first_preserved + i), F_GETFD);
     if (flags >= 0 && (flags & FD_CLOEXEC) != 0) errno = EBADF;
     if (flags < 0 || (flags & FD_CLOEXEC) != 0)
-      throw Error::system("unable to stat preserved-fd " + std::to_string(first_preserved + i) + " (of " + std::to_string(inheritance.preserve_fds) + ")");
+      throw Error::system("unable to stat preserved-fd " + std::to_string(first_preserved + i) + " (of " +
+                          std::to_string(inheritance.preserve_fds) + ")");
   }
   sys::cloexec_from(first_preserved + inheritance.preserve_fds);
-  // CVE-2016-9962: nobody inside may look into this process, or into the one that it clones, before it has become the program.
+  // CVE-2016-9962: nobody inside may look into this process, or into the one that it clones, before it has become the
+  // program.
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) throw Error::system("prctl PR_SET_DUMPABLE");
   return inheritance;
 }

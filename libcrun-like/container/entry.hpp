@@ -15,14 +15,15 @@ struct Inheritance {
   std::vector<std::string> extra_env;  ///< LISTEN_FDS and LISTEN_PID (sd_listen_fds(3))
 };
 
-/// Checks that the descriptors to preserve are there, and marks all others close-on-exec: neither hooks nor helpers get them.
-/// `takes_sockets`: whether LISTEN_FDS counts. Also makes this process, and so the one it will clone, undumpable.
+/// Checks that the descriptors to preserve are there, and marks all others close-on-exec: neither hooks nor helpers get
+/// them. `takes_sockets`: whether LISTEN_FDS counts. Also makes this process, and so the one it will clone, undumpable.
 Inheritance prepare_entry(const EntryOptions& options, bool takes_sockets);
 
 /// @throws Error where the terminal that the process wants has nowhere to go, or a socket waits for none
 void check_terminal(const EntryOptions& options, bool wants_terminal);
 
-/// To the sockets that options name, if they do: the master with the slave's name, the process with `kind`, "standard" or "setns".
+/// To the sockets that options name, if they do: the master with the slave's name, the process with `kind`, "standard"
+/// or "setns".
 void hand_over_terminal(const EntryOptions& options, FdRef master, const std::string& name);
 void hand_over_pidfd(const EntryOptions& options, const Pidfd& process, const char* kind);
 

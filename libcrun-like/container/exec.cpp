@@ -24,7 +24,8 @@ void add_capabilities(Process& process, const std::vector<std::string>& names) {
   if (!process.capabilities) process.capabilities.emplace();
   auto& sets = *process.capabilities;
   // Never inheritable ones, and ambient ones only where config.json has inheritable ones already (CVE-2022-29162).
-  for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted}) set->insert(set->end(), names.begin(), names.end());
+  for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted})
+    set->insert(set->end(), names.begin(), names.end());
   if (!sets.inheritable.empty()) sets.ambient.insert(sets.ambient.end(), names.begin(), names.end());
 }
 
@@ -47,7 +48,8 @@ Process changed(Process process, const ExecOptions& options) {
   return process;
 }
 
-/// A process.json counts as it is; only what belongs to the container rather than to the process is taken over from config.json.
+/// A process.json counts as it is; only what belongs to the container rather than to the process is taken over from
+/// config.json.
 Process completed(Process process, const Process& configured) {
   if (!process.capabilities) process.capabilities = configured.capabilities;
   if (process.rlimits.empty()) process.rlimits = configured.rlimits;
@@ -68,11 +70,13 @@ Spec spec_in(FdRef directory, const std::string& file) {
 Process process_for(const ExecOptions& options, const Record& record, const Spec& snapshot) {
   Process process;
   if (!options.process_file.empty()) {
-    process = in_context([&] { return options.process_file; },
-                         [&] { return decode_process(read_file(working_directory, options.process_file, largest_config)); });
+    process =
+        in_context([&] { return options.process_file; },
+                   [&] { return decode_process(read_file(working_directory, options.process_file, largest_config)); });
     process = completed(std::move(process), *snapshot.process);
   } else {
-    // As runc does: what was changed in the bundle since create counts for new processes. Without a bundle the copy serves.
+    // As runc does: what was changed in the bundle since create counts for new processes. Without a bundle the copy
+    // serves.
     const auto file = record.bundle + "/config.json";
     const bool has_bundle = ::access(file.c_str(), R_OK) == 0;
     const auto current = has_bundle ? spec_in(working_directory, file) : snapshot;
@@ -111,10 +115,12 @@ class Entrance {
                      .no_new_keyring = record_.no_new_keyring,
                      .preserve_fds = inheritance_.preserve_fds};
     if ((record_.namespaces & CLONE_NEWNS) == 0)
-      request.root = sys::openat(working_directory, "/proc/" + std::to_string(record_.pid) + "/root", O_PATH | O_DIRECTORY);
+      request.root =
+          sys::openat(working_directory, "/proc/" + std::to_string(record_.pid) + "/root", O_PATH | O_DIRECTORY);
     if (snapshot_.linux.seccomp) {
       auto program = seccomp_program(*snapshot_.linux.seccomp, cache_);
-      if (!program.filter.empty()) request.seccomp = LoadSeccomp{std::move(program.filter), program.flags, program.notifies};
+      if (!program.filter.empty())
+        request.seccomp = LoadSeccomp{std::move(program.filter), program.flags, program.notifies};
     }
     return plan_exec(std::move(request));
   }
@@ -144,10 +150,14 @@ int Container::exec(const ExecOptions& options) const {
   if (options.attachment == Attachment::foreground) attendance.emplace();
   auto child = entrance.enter();
   while (auto message = child.next()) {
-    if (message->word == Word::start) child.answer(Word::go);
-    else if (message->word != Word::terminal) throw Error("the container's process said what it should not");
-    else if (attendance) attendance->connect(std::move(message->fd));
-    else hand_over_terminal(options, message->fd, message->text);
+    if (message->word == Word::start)
+      child.answer(Word::go);
+    else if (message->word != Word::terminal)
+      throw Error("the container's process said what it should not");
+    else if (attendance)
+      attendance->connect(std::move(message->fd));
+    else
+      hand_over_terminal(options, message->fd, message->text);
   }
   hand_over_pidfd(options, child.pidfd(), "setns");
   write_pid_file(options.pid_file, child.pid());

@@ -11,7 +11,8 @@ namespace {
 /// A path of directories below a cgroup; nothing that leads out of it.
 void check_sub_cgroup(const std::string& sub) {
   const auto clean = clean_path("/" + sub);
-  if (("/" + sub).find("/..") != std::string::npos || clean.empty()) throw Error(sub + " is not a sub cgroup path: bad sub cgroup path");
+  if (("/" + sub).find("/..") != std::string::npos || clean.empty())
+    throw Error(sub + " is not a sub cgroup path: bad sub cgroup path");
 }
 
 /// Where the first process is now, as an absolute directory; empty when that cannot be told.

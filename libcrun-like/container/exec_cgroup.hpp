@@ -9,9 +9,9 @@
 
 namespace oci {
 
-/// Calls `launch` with the cgroup that `sub` names below the container's own ("" or "/" for that itself). Where the container has
-/// made its cgroup one that only holds others, or moved away from it, its first process's current one takes its place, unless the
-/// caller asked for one by name.
+/// Calls `launch` with the cgroup that `sub` names below the container's own ("" or "/" for that itself). Where the
+/// container has made its cgroup one that only holds others, or moved away from it, its first process's current one
+/// takes its place, unless the caller asked for one by name.
 Child launch_in_cgroup(const Record& record, const std::string& sub, const std::function<Child(FdRef)>& launch);
 
 }  // namespace oci

@@ -30,7 +30,11 @@ void Child::Unmap::operator()(init::Progress* page) const noexcept {
 }
 
 Child::Child(InitPlan plan, Pidfd process, pid_t pid, Fd channel, std::unique_ptr<init::Progress, Unmap> progress)
-    : plan_(std::move(plan)), process_(std::move(process)), pid_(pid), channel_(std::move(channel)), progress_(std::move(progress)) {}
+    : plan_(std::move(plan)),
+      process_(std::move(process)),
+      pid_(pid),
+      channel_(std::move(channel)),
+      progress_(std::move(progress)) {}
 
 Child Child::launch(InitPlan plan, FdRef cgroup) {
   if (log::debugging())

@@ -23,8 +23,8 @@ class Child {
 
   const InitPlan& plan() const noexcept { return plan_; }
 
-  /// What it says next; nothing when it has become the program (its end of the channel is closed by execve), or has left the
-  /// channel on purpose. @throws Error when it failed, or died without a word
+  /// What it says next; nothing when it has become the program (its end of the channel is closed by execve), or has
+  /// left the channel on purpose. @throws Error when it failed, or died without a word
   std::optional<Message> next();
   void answer(Word word, FdRef attached = FdRef(-1)) const;
   void refuse(const Error& error) const;

@@ -60,7 +60,8 @@ void remove_container(StateDirectory& directory, const Record& record) {
   if (cgroup) cgroup->remove();
   directory.remove();
   try {
-    run_hooks(record.poststop, "poststop", state_json({record.id, "stopped", record.bundle, record.annotations}, 0), record.bundle);
+    run_hooks(record.poststop, "poststop", state_json({record.id, "stopped", record.bundle, record.annotations}, 0),
+              record.bundle);
   } catch (const Error& error) {
     // runtime.md, "Lifecycle", 13: a failing poststop hook is a warning.
     log::warning(error.what());

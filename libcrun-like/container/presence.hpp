@@ -13,8 +13,8 @@ namespace oci {
 /// @throws Error while the container is only being made
 Record existing(const StateDirectory& directory);
 
-/// The first process, if it lives and is no zombie: its pidfd is compared with the start time, so it is never a later process
-/// with the same number.
+/// The first process, if it lives and is no zombie: its pidfd is compared with the start time, so it is never a later
+/// process with the same number.
 std::optional<Pidfd> first_process(const Record& record);
 
 /// Nothing when it has none, or when it is gone.
@@ -24,7 +24,8 @@ Cgroup cgroup_to_freeze(const Record& record);
 
 Status status_of(const StateDirectory& directory, const Record& record);
 
-/// SIGKILL to the first process, and to everything in the cgroup, which is the container's alone; waits until the first has ended.
+/// SIGKILL to the first process, and to everything in the cgroup, which is the container's alone; waits until the first
+/// has ended.
 void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidfd>& process);
 
 /// Ends what lives, removes cgroup and directory, runs the poststop hooks.

@@ -41,21 +41,25 @@ void keep_only_mounting() {
 
 MountFd new_procfs() {
   const auto context = sys::fsopen("proc");
-  if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) throw Error::system("fsconfig create proc");
+  if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
+    throw Error::system("fsconfig create proc");
   MountFd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
   if (!mount) throw Error::system("fsmount proc");
   return mount;
 }
 
-/// In a child: enters the namespace, and has a child of its own make the mount, because setns(2) moves only children there.
+/// In a child: enters the namespace, and has a child of its own make the mount, because setns(2) moves only children
+/// there.
 [[noreturn]] void make_procfs(FdRef pid_namespace, FdRef channel) noexcept {
   try {
     keep_only_mounting();
     if (::setns(pid_namespace.get(), CLONE_NEWPID) < 0) throw Error::system("setns to the pid namespace");
     const pid_t inside = ::fork();
     if (inside < 0) throw Error::system("fork");
-    if (inside == 0) send(channel, {Word::go, 0, 0, {}, {}}, new_procfs());
-    else ::waitpid(inside, nullptr, 0);
+    if (inside == 0)
+      send(channel, {Word::go, 0, 0, {}, {}}, new_procfs());
+    else
+      ::waitpid(inside, nullptr, 0);
   } catch (const Error& error) {
     send(channel, {Word::failure, 0, error.code(), error.what(), {}});
   }
@@ -80,7 +84,8 @@ MountFd open_procfs_for(FdRef pid_namespace) {
 MountFd open_source_for(const Pidfd& child, const BindMount& bind) {
   const WayBack way_back;
   if (::setns(child.get(), CLONE_NEWNS) < 0) throw Error::system("setns to the container's mount namespace");
-  return sys::open_tree(working_directory, bind.source, OPEN_TREE_CLONE | (bind.recursive ? static_cast<unsigned>(AT_RECURSIVE) : 0U));
+  return sys::open_tree(working_directory, bind.source,
+                        OPEN_TREE_CLONE | (bind.recursive ? static_cast<unsigned>(AT_RECURSIVE) : 0U));
 }
 
 }  // namespace oci

@@ -6,12 +6,12 @@
 
 namespace oci {
 
-/// A detached copy of the step's source, as seen from the mount namespace of `child`, where earlier mounts may have put it, but
-/// with the runtime's own privileges.
+/// A detached copy of the step's source, as seen from the mount namespace of `child`, where earlier mounts may have put
+/// it, but with the runtime's own privileges.
 MountFd open_source_for(const Pidfd& child, const BindMount& bind);
 
-/// A detached procfs of `pid_namespace`, made by a short-lived process inside it: what fsconfig(2) "pidns" does since Linux 6.17.
-/// Others who live there could seize that process, so it keeps no capability but the one to mount.
+/// A detached procfs of `pid_namespace`, made by a short-lived process inside it: what fsconfig(2) "pidns" does since
+/// Linux 6.17. Others who live there could seize that process, so it keeps no capability but the one to mount.
 MountFd open_procfs_for(FdRef pid_namespace);
 
 }  // namespace oci

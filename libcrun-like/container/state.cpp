@@ -38,7 +38,8 @@ Fd open_store(const std::string& root) {
     return std::move(tried.fd);
   }
   for (auto end = root.find('/', 1); end != root.npos; end = root.find('/', end + 1))
-    if (::mkdir(root.substr(0, end).c_str(), 0755) < 0 && errno != EEXIST) throw Error::system("mkdir " + root.substr(0, end));
+    if (::mkdir(root.substr(0, end).c_str(), 0755) < 0 && errno != EEXIST)
+      throw Error::system("mkdir " + root.substr(0, end));
   if (::mkdir(root.c_str(), private_directory) < 0 && errno != EEXIST) throw Error::system("mkdir " + root);
   return sys::openat(working_directory, root, O_RDONLY | O_DIRECTORY);
 }
@@ -60,7 +61,11 @@ std::optional<std::uint64_t> start_time_of(pid_t pid) {
 }
 
 StateDirectory::StateDirectory(Fd store, Fd dir, std::string path, std::string id, bool made_here)
-    : store_(std::move(store)), dir_(std::move(dir)), path_(std::move(path)), id_(std::move(id)), made_here_(made_here) {}
+    : store_(std::move(store)),
+      dir_(std::move(dir)),
+      path_(std::move(path)),
+      id_(std::move(id)),
+      made_here_(made_here) {}
 
 StateDirectory::StateDirectory(StateDirectory&& other) noexcept
     : store_(std::move(other.store_)),

@@ -54,11 +54,12 @@ class StateDirectory {
   const Fd& fd() const noexcept { return dir_; }
   std::string path(const std::string& name) const { return path_ + "/" + name; }
 
-  /// Keeps others that change this container out until the directory is closed (flock(2)). state and list do not ask for it.
+  /// Keeps others that change this container out until the directory is closed (flock(2)). state and list do not ask
+  /// for it.
   void lock() const;
 
   void remember(const std::string& name, const std::string& target) const;  ///< as a symbolic link
-  std::string recall(const std::string& name) const;                         ///< empty when there is no such link
+  std::string recall(const std::string& name) const;                        ///< empty when there is no such link
 
   void save(const Record& record) const;
   /// Nothing while the container is being made, or was left so. @throws Error when state.json is damaged

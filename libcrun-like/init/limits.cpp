@@ -38,10 +38,16 @@ void perform(const SetOomScore& score, Scene& /*scene*/) {
 }
 
 void perform(const SetScheduler& scheduler, Scene& /*scene*/) {
-  const SchedulingAttributes attributes{
-      .size = sizeof attributes, .policy = scheduler.policy, .flags = scheduler.flags, .nice = scheduler.nice,
-      .priority = scheduler.priority, .runtime = scheduler.runtime, .deadline = scheduler.deadline,
-      .period = scheduler.period, .util_min = 0, .util_max = 0};
+  const SchedulingAttributes attributes{.size = sizeof attributes,
+                                        .policy = scheduler.policy,
+                                        .flags = scheduler.flags,
+                                        .nice = scheduler.nice,
+                                        .priority = scheduler.priority,
+                                        .runtime = scheduler.runtime,
+                                        .deadline = scheduler.deadline,
+                                        .period = scheduler.period,
+                                        .util_min = 0,
+                                        .util_max = 0};
   if (::syscall(SYS_sched_setattr, 0, &attributes, 0) < 0) throw Error::system("sched_setattr");
 }
 

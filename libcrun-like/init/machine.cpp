@@ -35,7 +35,8 @@ void perform(const RunHook& hook, Scene& scene) {
   if (hook.inherits_env && !scene.home.empty()) command.env->push_back("HOME=" + scene.home);
   const auto outcome = run(command);
   if (!outcome.succeeded())
-    throw Error("error running " + hook.kind + " hook #" + std::to_string(hook.index) + ": " + describe_failure(command, outcome));
+    throw Error("error running " + hook.kind + " hook #" + std::to_string(hook.index) + ": " +
+                describe_failure(command, outcome));
 }
 
 }  // namespace oci::init

@@ -39,8 +39,8 @@ void perform(const Meet& meet, Scene& scene) {
 }
 
 void perform(const AwaitStart& await, Scene& /*scene*/) {
-  // Opened for reading and writing by the runtime: a reader that is its own writer never sees end of file, so a `start` that is
-  // killed half-way leaves the container as it was.
+  // Opened for reading and writing by the runtime: a reader that is its own writer never sees end of file, so a `start`
+  // that is killed half-way leaves the container as it was.
   char byte = 0;
   ssize_t got = 0;
   do {

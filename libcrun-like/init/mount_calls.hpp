@@ -75,8 +75,8 @@ void check(int code, const Step& step) {
 /// @throws Error unless `device` is the null device: whatever hides files must be that (CVE-2025-31133)
 void verify_null(FdRef device);
 
-/// Puts an empty read-only directory at `place`, the same file system for all who ask. An old kernel makes clones only of what is
-/// attached, so the first place gets the original.
+/// Puts an empty read-only directory at `place`, the same file system for all who ask. An old kernel makes clones only
+/// of what is attached, so the first place gets the original.
 int attach_empty_directory(const Place& place, Scene& scene);
 
 // Implementation

@@ -121,7 +121,8 @@ void bind_now(const BindMount& step, Scene& scene) {
   const auto place = place_of(step, tree, scene);
   int code = attach(tree, place);
   // move_mount(2) says EINVAL where mount(2) says what is wrong, and engines look for that.
-  if (code == EINVAL && place.file && S_ISDIR(sys::fstat(tree).st_mode) != S_ISDIR(sys::fstat(place.file).st_mode)) code = ENOTDIR;
+  if (code == EINVAL && place.file && S_ISDIR(sys::fstat(tree).st_mode) != S_ISDIR(sys::fstat(place.file).st_mode))
+    code = ENOTDIR;
   check(code, step);
   remember(step, tree, scene);
 }

@@ -20,12 +20,13 @@ namespace {
 }  // namespace
 
 void perform(const JoinNamespaces& join, Scene& /*scene*/) {
-  // The user namespace may take away what entering the others needs, or give it (setns(2): CAP_SYS_ADMIN in the owner of each).
-  // So: all that work before it, then the user namespace, then the rest.
+  // The user namespace may take away what entering the others needs, or give it (setns(2): CAP_SYS_ADMIN in the owner
+  // of each). So: all that work before it, then the user namespace, then the rest.
   std::vector<const OpenNamespace*> later;
   const OpenNamespace* user = nullptr;
   for (const auto& entry : join.namespaces) {
-    if (entry.type == CLONE_NEWUSER) user = &entry;
+    if (entry.type == CLONE_NEWUSER)
+      user = &entry;
     else if (::setns(entry.fd.get(), entry.type) < 0) {
       if (errno != EPERM) fail_to_join(entry, errno);
       later.push_back(&entry);
@@ -57,19 +58,20 @@ void perform(const SetTimeOffsets& offsets, Scene& /*scene*/) {
 }
 
 void perform(const BecomeRoot& /*root*/, Scene& /*scene*/) {
-  // setgroups(2) is forbidden where an unprivileged user wrote the maps; the groups then stay, as user_namespaces(7) wants it.
+  // setgroups(2) is forbidden where an unprivileged user wrote the maps; the groups then stay, as user_namespaces(7)
+  // wants it.
   if (::syscall(SYS_setgroups, 0, nullptr) < 0 && errno != EPERM) throw Error::system("drop the supplementary groups");
   if (::syscall(SYS_setresgid, 0, 0, 0) < 0) throw Error::system("setresgid 0 in the user namespace");
   if (::syscall(SYS_setresuid, 0, 0, 0) < 0) throw Error::system("setresuid 0 in the user namespace");
 }
 
 void perform(const Fork& /*fork*/, Scene& scene) {
-  // clone(2), not clone3(2): a seccomp filter may be in force already, and filters that cannot look into clone3's memory
-  // answer ENOSYS to it. CLONE_PARENT makes the runtime its parent; the kernel stores the pid where the runtime can see it, in
-  // the numbers of the pid namespace that this process still lives in.
+  // clone(2), not clone3(2): a seccomp filter may be in force already, and filters that cannot look into clone3's
+  // memory answer ENOSYS to it. CLONE_PARENT makes the runtime its parent; the kernel stores the pid where the runtime
+  // can see it, in the numbers of the pid namespace that this process still lives in.
   static_assert(sizeof(scene.progress->pid) == sizeof(pid_t));
-  const auto pid = ::syscall(SYS_clone, static_cast<unsigned long>(CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD), nullptr,
-                             &scene.progress->pid, nullptr, nullptr);
+  const auto pid = ::syscall(SYS_clone, static_cast<unsigned long>(CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD),
+                             nullptr, &scene.progress->pid, nullptr, nullptr);
   if (pid < 0) throw Error::system("clone the container's process");
   if (pid > 0) ::_exit(0);
 }

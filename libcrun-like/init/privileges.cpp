@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who the process is and what it may do. The order of these steps is plan/process.cpp's; why it must be so is said there.
+// Who the process is and what it may do. The order of these steps is plan/process.cpp's; why it must be so is said
+// there.
 #include <linux/capability.h>
 #include <linux/keyctl.h>
-#include <linux/securebits.h>
 #include <linux/seccomp.h>
+#include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>

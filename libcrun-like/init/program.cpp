@@ -24,10 +24,10 @@ std::string reason(int code) {
   return text;
 }
 
-/// Whether execve would be allowed to run `path`: 0, or the errno. Judged with the effective ids and capabilities, because
-/// CAP_DAC_OVERRIDE may be all that allows it.
+/// Whether execve would be allowed to run `path`: 0, or the errno. Judged with the effective ids and capabilities,
+/// because CAP_DAC_OVERRIDE may be all that allows it.
 int executable(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) < 0) return errno;
   if (S_ISDIR(status.st_mode)) return EISDIR;
   if (::syscall(SYS_faccessat2, AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0) return 0;
@@ -105,7 +105,8 @@ void perform(const FindHome& home, Scene& scene) {
   static constexpr std::size_t largest_passwd = std::size_t{4} << 20U;
   scene.home = "/";
   // The image's file: it may be a FIFO that nobody writes to, a device, or a magic link out of the container.
-  auto [file, code] = sys::try_openat2(working_directory, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, RESOLVE_NO_MAGICLINKS);
+  auto [file, code] =
+      sys::try_openat2(working_directory, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, RESOLVE_NO_MAGICLINKS);
   if (code != 0 || !S_ISREG(sys::fstat(file).st_mode)) return;
   scene.home = home_in(read_all(file, "/etc/passwd", largest_passwd), home.uid);
 }

@@ -18,8 +18,8 @@ namespace {
 /// runc's exit status for an init that could not become the program.
 constexpr int failed = 255;
 
-/// What the caller left ignored or blocked would be inherited by the program (execve(2)); CLONE_CLEAR_SIGHAND does not reset
-/// ignored signals.
+/// What the caller left ignored or blocked would be inherited by the program (execve(2)); CLONE_CLEAR_SIGHAND does not
+/// reset ignored signals.
 void reset_signals() {
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
   sigset_t none;
@@ -27,7 +27,8 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-/// Tells the runtime, or, when it has left because the container was created long ago, whoever reads the container's stderr.
+/// Tells the runtime, or, when it has left because the container was created long ago, whoever reads the container's
+/// stderr.
 void report(Scene& scene, const char* text, int code) noexcept {
   if (scene.parent && send(scene.parent, {Word::failure, scene.step, code, text, {}})) return;
   const std::string line = std::string(text) + "\n";

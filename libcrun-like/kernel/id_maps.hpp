@@ -9,7 +9,8 @@
 
 namespace oci {
 
-/// Writes uid_map and gid_map of `pid`, which lives in a new user namespace. A caller without privileges may map only itself.
+/// Writes uid_map and gid_map of `pid`, which lives in a new user namespace. A caller without privileges may map only
+/// itself.
 void write_id_maps(pid_t pid, const std::vector<IdMapping>& uids, const std::vector<IdMapping>& gids);
 
 }  // namespace oci

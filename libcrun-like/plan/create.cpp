@@ -16,7 +16,8 @@ void add_machine(InitPlan& plan, const Spec& spec) {
   if (!spec.domainname.empty()) plan.add(SetDomainname{spec.domainname}, "domainname");
   for (const auto& [name, value] : spec.linux.sysctl) {
     std::string file = name;
-    // sysctl(8): dots separate unless the first separator is a slash; then dots are part of names ("net/ipv4/conf/eth0.1/…").
+    // sysctl(8): dots separate unless the first separator is a slash; then dots are part of names
+    // ("net/ipv4/conf/eth0.1/…").
     const auto first = file.find_first_of("./");
     if (first != file.npos && file[first] == '.')
       for (char& c : file) c = c == '.' ? '/' : c == '/' ? '.' : c;
@@ -42,7 +43,9 @@ InitPlan plan_create(CreatePlan request) {
                       .preserve_fds = request.preserve_fds,
                       .extra_env = std::move(request.extra_env),
                       .start_fifo = request.start_fifo};
-  const auto state = [&](const char* status) { return StateTemplate{request.id, status, request.bundle, spec.annotations}; };
+  const auto state = [&](const char* status) {
+    return StateTemplate{request.id, status, request.bundle, spec.annotations};
+  };
 
   InitPlan plan;
   if (!namespaces.new_user) add_first(plan, process);  // else the runtime does it, which keeps the host's privileges

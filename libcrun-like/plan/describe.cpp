@@ -19,9 +19,10 @@ std::string namespaces_in_words(int types) {
     int type;
     const char* name;
   };
-  static constexpr std::array names{Name{CLONE_NEWUSER, "user"}, Name{CLONE_NEWPID, "pid"},       Name{CLONE_NEWNET, "network"},
-                                    Name{CLONE_NEWNS, "mount"},  Name{CLONE_NEWIPC, "ipc"},       Name{CLONE_NEWUTS, "uts"},
-                                    Name{CLONE_NEWTIME, "time"}, Name{CLONE_NEWCGROUP, "cgroup"}};
+  static constexpr std::array names{Name{CLONE_NEWUSER, "user"},   Name{CLONE_NEWPID, "pid"},
+                                    Name{CLONE_NEWNET, "network"}, Name{CLONE_NEWNS, "mount"},
+                                    Name{CLONE_NEWIPC, "ipc"},     Name{CLONE_NEWUTS, "uts"},
+                                    Name{CLONE_NEWTIME, "time"},   Name{CLONE_NEWCGROUP, "cgroup"}};
   std::string words;
   for (const auto& [type, name] : names)
     if ((types & type) != 0) words.append(words.empty() ? "" : ",").append(name);
@@ -49,65 +50,123 @@ std::string line(const JoinNamespaces& step) {
   for (const auto& entry : step.namespaces) text.append(" ").append(entry.path);
   return text;
 }
-std::string line(const JoinProcess& step) { return "join the container's namespaces " + namespaces_in_words(step.types); }
-std::string line(const EnterRoot&) { return "enter the container's root"; }
-std::string line(const Unshare& step) { return "unshare namespaces " + namespaces_in_words(step.types); }
-std::string line(const SetTimeOffsets&) { return "set the clocks' offsets"; }
-std::string line(const BecomeRoot&) { return "become root of the user namespace"; }
-std::string line(const Fork&) { return "be born again in the pid and time namespaces"; }
+std::string line(const JoinProcess& step) {
+  return "join the container's namespaces " + namespaces_in_words(step.types);
+}
+std::string line(const EnterRoot&) {
+  return "enter the container's root";
+}
+std::string line(const Unshare& step) {
+  return "unshare namespaces " + namespaces_in_words(step.types);
+}
+std::string line(const SetTimeOffsets&) {
+  return "set the clocks' offsets";
+}
+std::string line(const BecomeRoot&) {
+  return "become root of the user namespace";
+}
+std::string line(const Fork&) {
+  return "be born again in the pid and time namespaces";
+}
 std::string line(const Meet& step) {
-  static constexpr std::array words{ChannelWord{Word::adopt, "until adopted"}, ChannelWord{Word::hooks, "for the host's hooks"},
+  static constexpr std::array words{ChannelWord{Word::adopt, "until adopted"},
+                                    ChannelWord{Word::hooks, "for the host's hooks"},
                                     ChannelWord{Word::ready, "no more: ready"}, ChannelWord{Word::start, "for start"}};
   for (const auto& [word, name] : words)
     if (word == step.word) return std::string("wait for the runtime ") + name;
   return "meet the runtime";
 }
-std::string line(const AwaitStart&) { return "wait for start"; }
-std::string line(const RaiseLoopback&) { return "raise the loopback interface"; }
-std::string line(const SetHostname& step) { return "set the hostname " + step.name; }
-std::string line(const SetDomainname& step) { return "set the domainname " + step.name; }
-std::string line(const SetSysctl& step) { return "set /proc/sys/" + step.file + " to " + step.value; }
+std::string line(const AwaitStart&) {
+  return "wait for start";
+}
+std::string line(const RaiseLoopback&) {
+  return "raise the loopback interface";
+}
+std::string line(const SetHostname& step) {
+  return "set the hostname " + step.name;
+}
+std::string line(const SetDomainname& step) {
+  return "set the domainname " + step.name;
+}
+std::string line(const SetSysctl& step) {
+  return "set /proc/sys/" + step.file + " to " + step.value;
+}
 std::string line(const OpenTerminal& step) {
   return "open a terminal of " + step.devpts + " for uid " + std::to_string(step.owner) +
-         (step.rows != 0 && step.columns != 0 ? ", " + std::to_string(step.columns) + "x" + std::to_string(step.rows) : "") +
+         (step.rows != 0 && step.columns != 0 ? ", " + std::to_string(step.columns) + "x" + std::to_string(step.rows)
+                                              : "") +
          (step.bind_console ? ", seen as /dev/console" : "");
 }
-std::string line(const OwnStandardStreams& step) { return "give stdin, stdout and stderr to uid " + std::to_string(step.uid); }
+std::string line(const OwnStandardStreams& step) {
+  return "give stdin, stdout and stderr to uid " + std::to_string(step.uid);
+}
 std::string line(const RunHook& step) {
   return "run " + step.kind + " hook #" + std::to_string(step.index) + " " + step.path;
 }
 std::string line(const SetLimit& step) {
   return "limit " + step.name + " to " + limit_value(step.limit.rlim_cur) + ":" + limit_value(step.limit.rlim_max);
 }
-std::string line(const SetOomScore& step) { return "set oom_score_adj to " + std::to_string(step.adjustment); }
-std::string line(const SetScheduler& step) { return "set scheduling policy " + std::to_string(step.policy); }
-std::string line(const SetIoPriority& step) { return "set I/O priority " + hexadecimal(static_cast<std::uint64_t>(step.priority)); }
-std::string line(const SetAffinity& step) { return step.mask.empty() ? "run on every CPU" : "run on some CPUs"; }
-std::string line(const SetPersonality& step) { return step.persona == PER_LINUX32 ? "be a LINUX32 process" : "be a LINUX process"; }
-std::string line(const UseHostProc&) { return "use the host's /proc"; }
-std::string line(const JoinKeyring& step) { return "join session keyring " + step.name; }
-std::string line(const SetLabel& step) { return "label the program " + step.text + " (" + step.file + ")"; }
+std::string line(const SetOomScore& step) {
+  return "set oom_score_adj to " + std::to_string(step.adjustment);
+}
+std::string line(const SetScheduler& step) {
+  return "set scheduling policy " + std::to_string(step.policy);
+}
+std::string line(const SetIoPriority& step) {
+  return "set I/O priority " + hexadecimal(static_cast<std::uint64_t>(step.priority));
+}
+std::string line(const SetAffinity& step) {
+  return step.mask.empty() ? "run on every CPU" : "run on some CPUs";
+}
+std::string line(const SetPersonality& step) {
+  return step.persona == PER_LINUX32 ? "be a LINUX32 process" : "be a LINUX process";
+}
+std::string line(const UseHostProc&) {
+  return "use the host's /proc";
+}
+std::string line(const JoinKeyring& step) {
+  return "join session keyring " + step.name;
+}
+std::string line(const SetLabel& step) {
+  return "label the program " + step.text + " (" + step.file + ")";
+}
 std::string line(const SetUser& step) {
   std::string text = "become " + std::to_string(step.uid) + ":" + std::to_string(step.gid);
   for (const auto group : step.groups) text += "," + std::to_string(group);
   return text;
 }
-std::string line(const DropBoundingSet& step) { return "bound capabilities to " + hexadecimal(step.keep); }
+std::string line(const DropBoundingSet& step) {
+  return "bound capabilities to " + hexadecimal(step.keep);
+}
 std::string line(const SetCapabilities& step) {
   const auto& sets = step.sets;
   return "set capabilities: effective " + hexadecimal(sets.effective) + ", permitted " + hexadecimal(sets.permitted) +
          ", inheritable " + hexadecimal(sets.inheritable) + ", ambient " + hexadecimal(sets.ambient);
 }
-std::string line(const NoNewPrivileges&) { return "give up new privileges"; }
-std::string line(const LoadSeccomp& step) { return "load a seccomp filter of " + std::to_string(step.filter.size()) + " instructions"; }
+std::string line(const NoNewPrivileges&) {
+  return "give up new privileges";
+}
+std::string line(const LoadSeccomp& step) {
+  return "load a seccomp filter of " + std::to_string(step.filter.size()) + " instructions";
+}
 std::string line(const ChangeDirectory& step) {
   return (step.last_chance ? "enter directory if not yet in it " : "enter directory ") + step.path;
 }
-std::string line(const FindHome& step) { return "find the home of uid " + std::to_string(step.uid); }
-std::string line(const FindProgram& step) { return "find program " + step.name; }
-std::string line(const SealDescriptors& step) { return "close descriptors from " + std::to_string(step.first); }
-std::string line(const NewSession&) { return "start a session"; }
-std::string line(const Execute& step) { return "execute " + joined(step.args); }
+std::string line(const FindHome& step) {
+  return "find the home of uid " + std::to_string(step.uid);
+}
+std::string line(const FindProgram& step) {
+  return "find program " + step.name;
+}
+std::string line(const SealDescriptors& step) {
+  return "close descriptors from " + std::to_string(step.first);
+}
+std::string line(const NewSession&) {
+  return "start a session";
+}
+std::string line(const Execute& step) {
+  return "execute " + joined(step.args);
+}
 
 template <class MountStep>
 std::string line(const MountStep& step) {

@@ -27,7 +27,8 @@ InitPlan plan_exec(ExecPlan request) {
   add_streams(plan, wanted, Console::none);
   if (wanted.terminal && request.terminal_is_copied) plan.add(Meet{Word::start}, "process.terminal");
   add_identity(plan, process);
-  // Everything the container's other processes could abuse is gone before one of them can see this process (CVE-2016-9962).
+  // Everything the container's other processes could abuse is gone before one of them can see this process
+  // (CVE-2016-9962).
   if ((request.namespaces & CLONE_NEWPID) != 0) plan.add(Fork{}, "linux.namespaces");
   plan.add(NewSession{});
   add_late_filter(plan, process);

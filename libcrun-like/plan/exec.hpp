@@ -12,9 +12,9 @@ struct ExecPlan {
   const Linux& linux;  ///< as the container was created with
   const Host& host;
   std::string id;
-  FdRef first_process;  ///< pidfd: its namespaces are joined
-  int namespaces = 0;   ///< CLONE_NEW… of those that differ from the runtime's
-  Fd root{};            ///< where the container has no mount namespace; otherwise empty
+  FdRef first_process;              ///< pidfd: its namespaces are joined
+  int namespaces = 0;               ///< CLONE_NEW… of those that differ from the runtime's
+  Fd root{};                        ///< where the container has no mount namespace; otherwise empty
   bool terminal_is_copied = false;  ///< by the runtime, which gives it the caller's size first
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;

@@ -34,7 +34,7 @@ bool has_apparmor() {
 }
 
 bool has_selinux() {
-  struct statfs status{};
+  struct statfs status {};
   return ::statfs("/sys/fs/selinux", &status) == 0 && status.f_type == SELINUX_MAGIC;
 }
 

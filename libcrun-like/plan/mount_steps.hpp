@@ -20,7 +20,7 @@ struct SetPropagation {
 
 /// Opens the root file system, and makes it a mount of its own; later targets are resolved below it.
 struct BindRoot {
-  std::string rootfs{};            ///< on the host, absolute
+  std::string rootfs{};          ///< on the host, absolute
   bool mounts = true;            ///< false where the runtime's mount namespace is shared: it is only opened then
   bool detaches_parent = false;  ///< the mount it lies in is shared with the host, and must not hand the bind on
   bool masks_files = false;      ///< MaskPath steps follow: keep the host's /dev/null while it can be trusted
@@ -33,7 +33,7 @@ struct MountFilesystem {
   std::string target{};
   std::vector<std::string> parameters{};  ///< "size=65536k", "newinstance": fsconfig(2), one each
   MountAttributes attributes;
-  bool copy_up = false;  ///< tmpfs: starts with the content of the directory it covers
+  bool copy_up = false;    ///< tmpfs: starts with the content of the directory it covers
   std::string stand_in{};  ///< directory of the host, bound where the kernel does not permit the mount (sysfs, cgroup2)
   std::string label{};     ///< mqueue: has no context= parameter, its directory is labelled instead
   bool foreign_processes = false;  ///< proc of a pid namespace that this process is not in yet
@@ -63,7 +63,7 @@ struct ChangeMount {
 
 struct DeviceNode {
   std::string name{};  ///< in MakeDevices::directory
-  mode_t mode = 0;   ///< S_IFCHR and so on, with permissions
+  mode_t mode = 0;     ///< S_IFCHR and so on, with permissions
   dev_t number = 0;
   uid_t uid = 0;
   gid_t gid = 0;

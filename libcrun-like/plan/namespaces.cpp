@@ -29,8 +29,9 @@ NamespacePlan plan_namespaces(const Linux& linux) {
   plan.new_user = (made & CLONE_NEWUSER) != 0;
   plan.user = plan.new_user || (joined & CLONE_NEWUSER) != 0;
 
-  // A cgroup namespace shows as its root the cgroup of whoever makes it (cgroup_namespaces(7)), and clone3 takes its copy before
-  // it moves the child into the new cgroup. A time namespace takes offsets only until its first process (time_namespaces(7)).
+  // A cgroup namespace shows as its root the cgroup of whoever makes it (cgroup_namespaces(7)), and clone3 takes its
+  // copy before it moves the child into the new cgroup. A time namespace takes offsets only until its first process
+  // (time_namespaces(7)).
   int afterwards = made & (CLONE_NEWCGROUP | CLONE_NEWTIME);
   // What belongs to a joined user namespace must be made inside it.
   if ((joined & CLONE_NEWUSER) != 0) afterwards = made;
@@ -39,8 +40,10 @@ NamespacePlan plan_namespaces(const Linux& linux) {
   plan.unshare_flags = afterwards;
   plan.clone_flags = made & ~afterwards;
 
-  if ((afterwards & CLONE_NEWPID) != 0) plan.birth = Birth::early;
-  else if ((joined & CLONE_NEWPID) != 0 || (afterwards & CLONE_NEWTIME) != 0) plan.birth = Birth::late;
+  if ((afterwards & CLONE_NEWPID) != 0)
+    plan.birth = Birth::early;
+  else if ((joined & CLONE_NEWPID) != 0 || (afterwards & CLONE_NEWTIME) != 0)
+    plan.birth = Birth::late;
   return plan;
 }
 
@@ -50,7 +53,10 @@ std::vector<OpenNamespace> open_namespaces(const Linux& linux) {
     const auto& entry = linux.namespaces[i];
     if (entry.path.empty()) continue;
     in_context([&] { return "linux.namespaces[" + std::to_string(i) + "].path"; },
-               [&] { result.push_back({sys::openat(working_directory, entry.path, O_RDONLY), name_of(entry.type).flag, entry.path}); });
+               [&] {
+                 result.push_back(
+                     {sys::openat(working_directory, entry.path, O_RDONLY), name_of(entry.type).flag, entry.path});
+               });
   }
   return result;
 }

@@ -10,7 +10,8 @@ namespace oci {
 enum class Birth : std::uint8_t {
   direct,  ///< clone3 makes it where it belongs
   early,   ///< right after the namespaces: nobody else is in its pid namespace, and proc must be mounted from within
-  late,    ///< when all privileges are gone: others live in its pid namespace and could seize it (SECURITY: the joining window)
+  late,    ///< when all privileges are gone: others live in its pid namespace and could seize it (SECURITY: the joining
+           ///< window)
 };
 
 struct NamespacePlan {
@@ -27,8 +28,8 @@ NamespacePlan plan_namespaces(const Linux& linux);
 /// Opens the namespaces with a path. @throws Error "linux.namespaces[2].path: …"
 std::vector<OpenNamespace> open_namespaces(const Linux& linux);
 
-/// The steps from the process's birth to the moment it stands in all its namespaces. Returns the pid namespace that it joins, -1
-/// when it joins none; the plan owns it.
+/// The steps from the process's birth to the moment it stands in all its namespaces. Returns the pid namespace that it
+/// joins, -1 when it joins none; the plan owns it.
 FdRef add_namespaces(InitPlan& plan, const Linux& linux, const NamespacePlan& namespaces);
 
 }  // namespace oci

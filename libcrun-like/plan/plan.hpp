@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the container's process does, decided in full before it exists: a flat list of steps, each plain values and descriptors.
+// What the container's process does, decided in full before it exists: a flat list of steps, each plain values and
+// descriptors.
 #pragma once
 #include <linux/filter.h>
 #include <sys/resource.h>
@@ -18,7 +19,8 @@
 
 namespace oci {
 
-// Namespaces ----------------------------------------------------------------------------------------------------------------
+// Namespaces
+// ----------------------------------------------------------------------------------------------------------------
 
 /// A namespace to enter, by a descriptor that was opened before anything changed.
 struct OpenNamespace {
@@ -58,7 +60,8 @@ struct BecomeRoot {};
 /// that lives (setns(2), pid_namespaces(7)).
 struct Fork {};
 
-// Meetings ------------------------------------------------------------------------------------------------------------------
+// Meetings
+// ------------------------------------------------------------------------------------------------------------------
 
 /// Says a word to the runtime, and waits for its answer where the word has one.
 struct Meet {
@@ -70,7 +73,8 @@ struct AwaitStart {
   Fd fifo;
 };
 
-// The machine as the container sees it --------------------------------------------------------------------------------------
+// The machine as the container sees it
+// --------------------------------------------------------------------------------------
 
 struct RaiseLoopback {};
 
@@ -102,7 +106,8 @@ struct OwnStandardStreams {
   uid_t uid = 0;
 };
 
-// The process ---------------------------------------------------------------------------------------------------------------
+// The process
+// ---------------------------------------------------------------------------------------------------------------
 
 struct RunHook {
   std::string path;
@@ -111,7 +116,7 @@ struct RunHook {
   bool inherits_env = false;     ///< env is the process's, and HOME belongs to it
   std::string state_before_pid;  ///< what it reads on its standard input, in two halves: only the process knows its pid
   std::string state_after_pid;
-  std::int64_t timeout_s = 0;    ///< 0: none
+  std::int64_t timeout_s = 0;  ///< 0: none
   std::string kind;
   std::size_t index = 0;
 };
@@ -190,8 +195,8 @@ struct LoadSeccomp {
   bool notifies = false;
 };
 
-/// Comes twice: before the user changes, because only root may reach the directory, or make it; and after, because only the
-/// user may (an NFS home). One success is enough.
+/// Comes twice: before the user changes, because only root may reach the directory, or make it; and after, because only
+/// the user may (an NFS home). One success is enough.
 struct ChangeDirectory {
   std::string path;
   bool last_chance = false;
@@ -208,8 +213,8 @@ struct FindProgram {
   std::string search_path;
 };
 
-/// Closes every descriptor from `first` on, but for the channel to the runtime and the fifo that AwaitStart reads. Really: being
-/// close-on-exec is too late for a script whose interpreter is /proc/self/fd/N (CVE-2024-21626).
+/// Closes every descriptor from `first` on, but for the channel to the runtime and the fifo that AwaitStart reads.
+/// Really: being close-on-exec is too late for a script whose interpreter is /proc/self/fd/N (CVE-2024-21626).
 struct SealDescriptors {
   unsigned first = 3;
   FdRef fifo{-1};
@@ -227,13 +232,13 @@ struct Execute {
 };
 
 using Action =
-    std::variant<JoinNamespaces, JoinProcess, EnterRoot, Unshare, SetTimeOffsets, BecomeRoot, Fork, Meet, AwaitStart, SetPropagation,
-                 BindRoot, MountFilesystem, BindMount, ChangeMount, MakeDevices, MaskPath,
-                 ReadonlyPath, RemountRootReadonly, PivotRoot, MoveRoot, ChangeRoot, SetRootPropagation, RaiseLoopback,
-                 SetHostname, SetDomainname, SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, SetOomScore,
-                 SetScheduler, SetIoPriority, SetAffinity, SetPersonality, JoinKeyring, SetLabel, SetUser, DropBoundingSet,
-                 SetCapabilities, NoNewPrivileges, LoadSeccomp, ChangeDirectory, FindHome, FindProgram, SealDescriptors,
-                 NewSession, UseHostProc, Execute>;
+    std::variant<JoinNamespaces, JoinProcess, EnterRoot, Unshare, SetTimeOffsets, BecomeRoot, Fork, Meet, AwaitStart,
+                 SetPropagation, BindRoot, MountFilesystem, BindMount, ChangeMount, MakeDevices, MaskPath, ReadonlyPath,
+                 RemountRootReadonly, PivotRoot, MoveRoot, ChangeRoot, SetRootPropagation, RaiseLoopback, SetHostname,
+                 SetDomainname, SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, SetOomScore,
+                 SetScheduler, SetIoPriority, SetAffinity, SetPersonality, JoinKeyring, SetLabel, SetUser,
+                 DropBoundingSet, SetCapabilities, NoNewPrivileges, LoadSeccomp, ChangeDirectory, FindHome, FindProgram,
+                 SealDescriptors, NewSession, UseHostProc, Execute>;
 
 struct Step {
   Action action;

@@ -27,8 +27,10 @@ std::string_view value_of(const std::vector<std::string>& env, std::string_view 
 std::uint64_t bits(const std::vector<std::string>& names, std::vector<std::string>& unknown) {
   std::uint64_t set = 0;
   for (const auto& name : names) {
-    if (const auto capability = find_capability(name)) set |= std::uint64_t{1} << *capability;
-    else if (std::find(unknown.begin(), unknown.end(), name) == unknown.end()) unknown.push_back(name);
+    if (const auto capability = find_capability(name))
+      set |= std::uint64_t{1} << *capability;
+    else if (std::find(unknown.begin(), unknown.end(), name) == unknown.end())
+      unknown.push_back(name);
   }
   return set;
 }
@@ -62,21 +64,24 @@ void add_scheduling(InitPlan& plan, const ProcessPlan& request) {
   if (const auto& wanted = process.scheduler) {
     std::uint64_t flags = 0;
     for (const auto& flag : wanted->flags) flags |= static_cast<std::uint64_t>(*find_scheduler_flag(flag));
-    plan.add(SetScheduler{static_cast<std::uint32_t>(*find_scheduler_policy(wanted->policy)), flags, wanted->nice,
-                          static_cast<std::uint32_t>(wanted->priority), wanted->runtime, wanted->deadline, wanted->period},
-             "process.scheduler");
+    plan.add(
+        SetScheduler{static_cast<std::uint32_t>(*find_scheduler_policy(wanted->policy)), flags, wanted->nice,
+                     static_cast<std::uint32_t>(wanted->priority), wanted->runtime, wanted->deadline, wanted->period},
+        "process.scheduler");
   }
   if (const auto& wanted = process.io_priority) {
     static constexpr int class_shift = 13;  // ioprio_set(2): IOPRIO_PRIO_VALUE
     plan.add(SetIoPriority{*find_io_class(wanted->io_class) << class_shift | wanted->priority}, "process.ioPriority");
   }
   if (request.linux.personality)
-    plan.add(SetPersonality{request.linux.personality->domain == "LINUX32" ? PER_LINUX32 : PER_LINUX}, "linux.personality");
+    plan.add(SetPersonality{request.linux.personality->domain == "LINUX32" ? PER_LINUX32 : PER_LINUX},
+             "linux.personality");
 }
 
 }  // namespace
 
-CapabilitySets capability_sets(const std::optional<Capabilities>& capabilities, const Host& host, bool in_user_namespace) {
+CapabilitySets capability_sets(const std::optional<Capabilities>& capabilities, const Host& host,
+                               bool in_user_namespace) {
   CapabilitySets sets;
   if (!capabilities) return sets;  // none at all; runc would leave all
   std::vector<std::string> unknown;
@@ -85,7 +90,8 @@ CapabilitySets capability_sets(const std::optional<Capabilities>& capabilities, 
   sets.permitted = bits(capabilities->permitted, unknown);
   sets.inheritable = bits(capabilities->inheritable, unknown);
   sets.ambient = bits(capabilities->ambient, unknown);
-  // In a user namespace of its own the process is born with all of them; elsewhere it cannot get more than the runtime has.
+  // In a user namespace of its own the process is born with all of them; elsewhere it cannot get more than the runtime
+  // has.
   const auto available = in_user_namespace ? ~std::uint64_t{0} : host.capabilities;
   for (const auto& name : names_of((sets.permitted | sets.effective) & ~available)) unknown.push_back(name);
   if (!unknown.empty()) log::warning("ignoring unknown or unavailable capabilities: [" + join(unknown) + "]");
@@ -132,7 +138,8 @@ void add_raised_limits(InitPlan& plan, const Process& process) {
     const int resource = *find_rlimit(limit.type);
     rlimit current{};
     ::getrlimit(static_cast<__rlimit_resource_t>(resource), &current);
-    if (limit.hard > current.rlim_max) plan.add(SetLimit{resource, {current.rlim_cur, limit.hard}, limit.type}, "process.rlimits");
+    if (limit.hard > current.rlim_max)
+      plan.add(SetLimit{resource, {current.rlim_cur, limit.hard}, limit.type}, "process.rlimits");
   }
 }
 
@@ -150,8 +157,7 @@ void add_streams(InitPlan& plan, const Process& process, Console console) {
 }
 
 void add_first(InitPlan& plan, const ProcessPlan& request) {
-  if (request.process.oom_score_adj)
-    plan.add(SetOomScore{*request.process.oom_score_adj}, "process.oomScoreAdj");
+  if (request.process.oom_score_adj) plan.add(SetOomScore{*request.process.oom_score_adj}, "process.oomScoreAdj");
 }
 
 void add_identity(InitPlan& plan, const ProcessPlan& request) {
@@ -167,7 +173,10 @@ void add_identity(InitPlan& plan, const ProcessPlan& request) {
   if (request.seccomp && !process.no_new_privileges) plan.add(LoadSeccomp(*request.seccomp), "linux.seccomp");
   plan.add(DropBoundingSet{sets.bounding}, "process.capabilities.bounding");
   const auto& groups = process.user.additional_gids;
-  plan.add(SetUser{process.user.uid, process.user.gid, {groups.begin(), groups.end()}, request.host.euid == 0 || !groups.empty(),
+  plan.add(SetUser{process.user.uid,
+                   process.user.gid,
+                   {groups.begin(), groups.end()},
+                   request.host.euid == 0 || !groups.empty(),
                    process.user.umask.value_or(default_umask)},
            "process.user");
   plan.add(SetCapabilities{sets}, "process.capabilities");
@@ -175,7 +184,8 @@ void add_identity(InitPlan& plan, const ProcessPlan& request) {
   plan.add(ChangeDirectory{process.cwd, true}, "process.cwd");
   const auto env = environment(request);
   const auto search_path = value_of(env, "PATH");
-  plan.add(FindProgram{process.args.front(), std::string(search_path.empty() ? default_search_path : search_path)}, "process.args");
+  plan.add(FindProgram{process.args.front(), std::string(search_path.empty() ? default_search_path : search_path)},
+           "process.args");
 }
 
 void add_late_filter(InitPlan& plan, ProcessPlan& request) {

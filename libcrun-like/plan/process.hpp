@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From `process` to the steps that make it: limits, labels, user, capabilities, filter, program. Shared by create and exec.
+// From `process` to the steps that make it: limits, labels, user, capabilities, filter, program. Shared by create and
+// exec.
 #pragma once
 #include "oci/spec.hpp"
 #include "plan/host.hpp"
@@ -11,13 +12,13 @@ namespace oci {
 struct ProcessPlan {
   const Process& process;
   const Host& host;
-  const Linux& linux;                     ///< of the container that the process belongs to
-  bool in_user_namespace = false;         ///< of the container's
-  std::string keyring{};                  ///< to join; empty: the caller's stays
+  const Linux& linux;              ///< of the container that the process belongs to
+  bool in_user_namespace = false;  ///< of the container's
+  std::string keyring{};           ///< to join; empty: the caller's stays
   std::optional<LoadSeccomp> seccomp{};
   unsigned preserve_fds = 0;
-  std::vector<std::string> extra_env{};   ///< what the runtime itself adds
-  FdRef start_fifo{-1};                   ///< stays open through SealDescriptors
+  std::vector<std::string> extra_env{};  ///< what the runtime itself adds
+  FdRef start_fifo{-1};                  ///< stays open through SealDescriptors
 };
 
 /// Needs the host's privileges and its /proc: before anything is entered.
@@ -34,8 +35,8 @@ void add_raised_limits(InitPlan& plan, const Process& process);
 enum class Console : std::uint8_t { none, dev_console };
 void add_streams(InitPlan& plan, const Process& process, Console console);
 
-/// Limits and schedulers, then who the process is. After these it has no more privileges than config.json gives it; what follows
-/// is only what may have to wait: meetings, Fork, and add_last.
+/// Limits and schedulers, then who the process is. After these it has no more privileges than config.json gives it;
+/// what follows is only what may have to wait: meetings, Fork, and add_last.
 void add_identity(InitPlan& plan, const ProcessPlan& process);
 
 /// The seccomp filter of a process with noNewPrivileges, as late as can be (config-linux.md, "Seccomp").
@@ -43,10 +44,12 @@ void add_late_filter(InitPlan& plan, ProcessPlan& process);
 
 void add_program(InitPlan& plan, const ProcessPlan& process);
 
-/// The environment as the program gets it: of two entries with one name the last counts; HOME without a value is left to FindHome.
+/// The environment as the program gets it: of two entries with one name the last counts; HOME without a value is left
+/// to FindHome.
 std::vector<std::string> environment(const ProcessPlan& process);
 
 /// Names to bits. What the kernel or the caller does not have is left out with a warning (config.md, "capabilities").
-CapabilitySets capability_sets(const std::optional<Capabilities>& capabilities, const Host& host, bool in_user_namespace);
+CapabilitySets capability_sets(const std::optional<Capabilities>& capabilities, const Host& host,
+                               bool in_user_namespace);
 
 }  // namespace oci

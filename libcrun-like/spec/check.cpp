@@ -44,7 +44,8 @@ void check_version(const std::string& version) {
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     const auto [stopped, code] = std::from_chars(at, end, numbers[i]);
     const bool last = i + 1 == numbers.size();
-    const bool separated = last ? stopped == end || *stopped == '-' || *stopped == '+' : stopped != end && *stopped == '.';
+    const bool separated =
+        last ? stopped == end || *stopped == '-' || *stopped == '+' : stopped != end && *stopped == '.';
     if (code != std::errc{} || !separated) reject("\"" + version + "\" is not a version such as \"1.3.0\"");
     at = stopped + 1;
   }
@@ -123,8 +124,10 @@ void check_mappings(const Linux& linux) {
   const auto* user = linux.find(NamespaceType::user);
   const bool mapped = !linux.uid_mappings.empty() || !linux.gid_mappings.empty();
   if (mapped && !user) reject("uidMappings, gidMappings: there is no user namespace in namespaces to map ids in");
-  if (user && user->path.empty() && linux.uid_mappings.empty()) reject("uidMappings: missing, and the new user namespace needs them");
-  if (user && user->path.empty() && linux.gid_mappings.empty()) reject("gidMappings: missing, and the new user namespace needs them");
+  if (user && user->path.empty() && linux.uid_mappings.empty())
+    reject("uidMappings: missing, and the new user namespace needs them");
+  if (user && user->path.empty() && linux.gid_mappings.empty())
+    reject("gidMappings: missing, and the new user namespace needs them");
   // user_namespaces(7): uid_map takes at most 340 lines.
   static constexpr std::size_t most_mappings = 340;
   const auto extent = [](const std::vector<IdMapping>& mappings) {
@@ -151,7 +154,8 @@ void check_time_offsets(const Linux& linux) {
   if (!time) reject("there is no time namespace in namespaces to offset");
   if (!time->path.empty()) reject("the time namespace is joined, its offsets are fixed");
   for (const auto& [clock, offset] : linux.time_offsets) {
-    if (clock != "monotonic" && clock != "boottime") reject("unknown clock \"" + clock + "\"; expected monotonic or boottime");
+    if (clock != "monotonic" && clock != "boottime")
+      reject("unknown clock \"" + clock + "\"; expected monotonic or boottime");
     static constexpr std::uint32_t second = 1'000'000'000;
     if (offset.nanosecs >= second) reject(clock + ".nanosecs: a second or more");
   }
@@ -159,9 +163,9 @@ void check_time_offsets(const Linux& linux) {
 
 /// Only settings that a namespace of the container's own keeps apart from the host's.
 void check_sysctl(const Linux& linux, const std::string& name) {
-  static constexpr std::array<std::string_view, 8> of_ipc{"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
-                                                          "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
-                                                          "kernel.shm_rmid_forced"};
+  static constexpr std::array<std::string_view, 8> of_ipc{"kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
+                                                          "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
+                                                          "kernel.shmmni", "kernel.shm_rmid_forced"};
   std::string dotted = name;
   std::replace(dotted.begin(), dotted.end(), '/', '.');
   if (name.empty() || name.front() == '/' || name.find("..") != name.npos) reject("not the name of a setting");
@@ -183,14 +187,17 @@ void check_devices(const std::vector<Device>& devices) {
       reject("type: \"" + device.type + "\" is none of c, b, u, p");
     check_absolute(device.path, "path");
     static constexpr std::int64_t largest_number = 0xFFFFFFFF;
-    if (device.type != "p" && (device.major < 0 || device.minor < 0 || device.major > largest_number || device.minor > largest_number))
+    if (device.type != "p" &&
+        (device.major < 0 || device.minor < 0 || device.major > largest_number || device.minor > largest_number))
       reject("major, minor: not a device number");
   });
 }
 
 /// What config.json may say and this runtime does not do yet; docs/config.md lists them too.
 void refuse_unimplemented(const Linux& linux) {
-  const auto refuse = [](std::string_view field) { reject(std::string(field) + ": not implemented by this runtime yet"); };
+  const auto refuse = [](std::string_view field) {
+    reject(std::string(field) + ": not implemented by this runtime yet");
+  };
   if (linux.intel_rdt) refuse("intelRdt");
   if (linux.memory_policy) refuse("memoryPolicy");
   if (!linux.net_devices.empty()) refuse("netDevices");
@@ -204,11 +211,14 @@ void check_linux(const Linux& linux) {
     for (const auto& [name, value] : linux.sysctl) member(name, [&] { check_sysctl(linux, name); });
   });
   member("devices", [&] { check_devices(linux.devices); });
-  member("maskedPaths", [&] { each(linux.masked_paths, [](const std::string& path) { check_absolute(path, "path"); }); });
-  member("readonlyPaths", [&] { each(linux.readonly_paths, [](const std::string& path) { check_absolute(path, "path"); }); });
+  member("maskedPaths",
+         [&] { each(linux.masked_paths, [](const std::string& path) { check_absolute(path, "path"); }); });
+  member("readonlyPaths",
+         [&] { each(linux.readonly_paths, [](const std::string& path) { check_absolute(path, "path"); }); });
   if (linux.personality) {
     const auto& domain = linux.personality->domain;
-    if (domain != "LINUX" && domain != "LINUX32") reject("personality.domain: \"" + domain + "\" is neither LINUX nor LINUX32");
+    if (domain != "LINUX" && domain != "LINUX32")
+      reject("personality.domain: \"" + domain + "\" is neither LINUX nor LINUX32");
     if (!linux.personality->flags.empty()) reject("personality.flags: runtime-spec 1.3 defines none");
   }
   refuse_unimplemented(linux);

@@ -21,8 +21,10 @@ struct RlimitValue {
   std::uint64_t value;
 };
 void decode(const Value& value, RlimitValue& out) {
-  if (value.kind == Value::Kind::number && value.text == "-1") out.value = RLIM_INFINITY;
-  else decode(value, out.value);
+  if (value.kind == Value::Kind::number && value.text == "-1")
+    out.value = RLIM_INFINITY;
+  else
+    decode(value, out.value);
 }
 template <auto Member>
 constexpr auto limit(std::string_view name) {
@@ -64,10 +66,8 @@ inline constexpr auto fields<User> = std::array{
 };
 template <>
 inline constexpr auto fields<Capabilities> = std::array{
-    field<&Capabilities::bounding>("bounding"),
-    field<&Capabilities::effective>("effective"),
-    field<&Capabilities::inheritable>("inheritable"),
-    field<&Capabilities::permitted>("permitted"),
+    field<&Capabilities::bounding>("bounding"),       field<&Capabilities::effective>("effective"),
+    field<&Capabilities::inheritable>("inheritable"), field<&Capabilities::permitted>("permitted"),
     field<&Capabilities::ambient>("ambient"),
 };
 template <>
@@ -78,12 +78,9 @@ inline constexpr auto fields<Rlimit> = std::array{
 };
 template <>
 inline constexpr auto fields<Scheduler> = std::array{
-    field<&Scheduler::policy>("policy", required),
-    field<&Scheduler::nice>("nice"),
-    field<&Scheduler::priority>("priority"),
-    field<&Scheduler::flags>("flags"),
-    field<&Scheduler::runtime>("runtime"),
-    field<&Scheduler::deadline>("deadline"),
+    field<&Scheduler::policy>("policy", required), field<&Scheduler::nice>("nice"),
+    field<&Scheduler::priority>("priority"),       field<&Scheduler::flags>("flags"),
+    field<&Scheduler::runtime>("runtime"),         field<&Scheduler::deadline>("deadline"),
     field<&Scheduler::period>("period"),
 };
 template <>
@@ -157,10 +154,8 @@ inline constexpr auto fields<Device> = std::array{
 };
 template <>
 inline constexpr auto fields<DeviceRule> = std::array{
-    field<&DeviceRule::allow>("allow", required),
-    field<&DeviceRule::type>("type"),
-    field<&DeviceRule::major>("major"),
-    field<&DeviceRule::minor>("minor"),
+    field<&DeviceRule::allow>("allow", required), field<&DeviceRule::type>("type"),
+    field<&DeviceRule::major>("major"),           field<&DeviceRule::minor>("minor"),
     field<&DeviceRule::access>("access"),
 };
 template <>
@@ -236,14 +231,10 @@ inline constexpr auto fields<RdmaLimit> = std::array{
 };
 template <>
 inline constexpr auto fields<Resources> = std::array{
-    field<&Resources::devices>("devices"),
-    field<&Resources::memory>("memory"),
-    field<&Resources::cpu>("cpu"),
-    field<&Resources::pids>("pids"),
-    field<&Resources::block_io>("blockIO"),
-    field<&Resources::hugepage_limits>("hugepageLimits"),
-    field<&Resources::network>("network"),
-    field<&Resources::rdma>("rdma"),
+    field<&Resources::devices>("devices"),  field<&Resources::memory>("memory"),
+    field<&Resources::cpu>("cpu"),          field<&Resources::pids>("pids"),
+    field<&Resources::block_io>("blockIO"), field<&Resources::hugepage_limits>("hugepageLimits"),
+    field<&Resources::network>("network"),  field<&Resources::rdma>("rdma"),
     field<&Resources::unified>("unified"),
 };
 template <>

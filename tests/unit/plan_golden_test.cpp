@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Golden plans: plans/NAME.json is a config.json, plans/NAME.steps the steps that create performs for it, one a line. A change of
-// order is a diff of these files. `GOLDEN_UPDATE=1 build/tests/unit` writes them anew.
+// Golden plans: plans/NAME.json is a config.json, plans/NAME.steps the steps that create performs for it, one a line. A
+// change of order is a diff of these files. `GOLDEN_UPDATE=1 build/tests/unit` writes them anew.
 #include <dirent.h>
 
 #include <algorithm>
@@ -32,10 +32,15 @@ std::vector<std::string> plan_names() {
 
 std::string steps_of(const Spec& spec) {
   const Host host{.euid = 0, .in_user_namespace = false, .has_kcore = true, .capabilities = ~std::uint64_t{0}};
-  const auto plan = plan_create({.spec = spec, .host = host, .id = "c1", .bundle = "/bundle", .rootfs = "/bundle/rootfs",
+  const auto plan = plan_create({.spec = spec,
+                                 .host = host,
+                                 .id = "c1",
+                                 .bundle = "/bundle",
+                                 .rootfs = "/bundle/rootfs",
                                  .cgroup = "/sys/fs/cgroup/c1"});
   std::string text;
-  for (const auto& step : plan.steps) text += describe(step.action) + (step.field.empty() ? "" : "  [" + step.field + "]") + "\n";
+  for (const auto& step : plan.steps)
+    text += describe(step.action) + (step.field.empty() ? "" : "  [" + step.field + "]") + "\n";
   return text;
 }
 
