@@ -275,7 +275,7 @@ TEST_CASE("the root of the host is no directory for containers") {
 
 TEST_CASE("a user is given by numbers") {
   CHECK(call({"exec", "-u", "1000:50", "id", "sh"}).exec.user->gid == 50);
-  CHECK(call({"exec", "-u", "1000", "id", "sh"}).exec.user->gid == 0);
+  CHECK_FALSE(call({"exec", "-u", "1000", "id", "sh"}).exec.user->gid);
   CHECK_THAT(refused({"exec", "-u", "root", "id", "sh"}).message, Contains("bad uid: "));
   CHECK_THAT(refused({"exec", "-u", "0:x", "id", "sh"}).message, Contains("bad gid: "));
   CHECK_THAT(refused({"exec", "-u", "4294967296", "id", "sh"}).message, Contains("bad uid: "));
