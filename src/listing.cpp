@@ -3,6 +3,9 @@
 
 #include <pwd.h>
 
+#include <cstdio>
+#include <memory>
+
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "spec/default_spec.hpp"
@@ -24,9 +27,15 @@ void write_state(json::Writer& out, const State& state, std::string_view owner) 
   out.member("owner", owner).close_object();
 }
 
+/// Only what /etc/passwd says: getpwuid(3) would load the host's NSS modules into a static program.
 std::string user_name(uid_t uid) {
-  const auto* entry = ::getpwuid(uid);
-  return entry ? std::string(entry->pw_name) : "#" + std::to_string(uid);
+  struct Close {
+    void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+  };
+  const std::unique_ptr<std::FILE, Close> passwd(std::fopen("/etc/passwd", "re"));
+  while (const auto* entry = passwd ? ::fgetpwent(passwd.get()) : nullptr)
+    if (entry->pw_uid == uid) return entry->pw_name;
+  return "#" + std::to_string(uid);
 }
 
 std::string list_as_json(const std::vector<State>& states) {
