@@ -27,7 +27,7 @@ INCLUDES = [
 CALLS = [
     (r"(mount|umount2?|move_mount|fsopen|fsmount|fsconfig|fspick|open_tree|mount_setattr|pivot_root)\(",
      ["libcrun-like/base/syscalls.*", "libcrun-like/base/mount_attributes.cpp", "libcrun-like/init/mount*",
-      "libcrun-like/init/masks.cpp", "libcrun-like/init/root.cpp", "libcrun-like/init/procfs.cpp",
+      "libcrun-like/init/masks.cpp", "libcrun-like/init/root.cpp", "libcrun-like/init/procfs.cpp", "libcrun-like/init/terminal.cpp",
       "libcrun-like/init/devices.cpp", "libcrun-like/init/copy_up.cpp",
       "libcrun-like/container/sources.cpp",  # opens what the child may not reach; attaching stays the child's
       "src/sealed_exe.cpp"],

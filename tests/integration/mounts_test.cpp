@@ -289,5 +289,8 @@ TEST_CASE("a mount with id mappings shows other owners") {
   b.set("mounts[]", R"({"destination": "/mnt", "type": "none", "source": "source", "options": ["bind"],
                         "uidMappings": [{"containerID": 1000, "hostID": 5000, "size": 1}],
                         "gidMappings": [{"containerID": 1000, "hostID": 6000, "size": 1}]})");
-  CHECK_THAT(b.args({"stat", "/mnt/file"}).run().out, Contains("uid=5000 gid=6000"));
+  const auto r = b.args({"stat", "/mnt/file"}).run();
+  if (r.err.find("uidMappings: id-mapped mounts are not supported") != std::string::npos)
+    test::skip("id-mapped mounts are refused, and the error names the field");
+  CHECK_THAT(r.out, Contains("uid=5000 gid=6000"));
 }
