@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "oci/error.hpp"
@@ -88,6 +89,10 @@ struct ExecOptions : EntryOptions {
   std::string cgroup;  ///< below the container's own
   bool ignore_paused = false;
 };
+
+/// Ids become names of directories and cgroups, so little is allowed. Everything below that takes one checks it.
+/// @throws Error unless `id` is made of [A-Za-z0-9_+.-], is neither "." nor "..", and fits a file name (NAME_MAX).
+void check_id(std::string_view id);
 
 /// A container that a Store remembers. Holds nothing but its name: every call reads the state anew.
 /// Every member throws Error; the texts that engines match are listed in docs/errors.md.

@@ -83,6 +83,7 @@ StateDirectory::~StateDirectory() {
 }
 
 StateDirectory StateDirectory::make(const Store& store, const std::string& id) {
+  check_id(id);
   auto root = open_store(store.root);
   if (::mkdirat(root.get(), id.c_str(), private_directory) < 0) {
     if (errno == EEXIST) throw Error("container with given ID already exists", EEXIST);
@@ -93,6 +94,7 @@ StateDirectory StateDirectory::make(const Store& store, const std::string& id) {
 }
 
 StateDirectory StateDirectory::open(const Store& store, const std::string& id) {
+  check_id(id);
   const auto path = store.root + "/" + id;
   auto root = sys::try_openat(working_directory, store.root, O_RDONLY | O_DIRECTORY);
   auto dir = root ? sys::try_openat(root.fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) : sys::TriedFd{Fd(), root.code};
