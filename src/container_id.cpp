@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "oci/error.hpp"
+#include "oci/container.hpp"
 
 namespace oci::cli {
 
@@ -20,7 +20,7 @@ std::string make_id(std::string_view bundle) {
   if (::getrandom(random.data(), random.size(), 0) < 0) throw Error::system("get random bytes");
   std::string id;
   for (const char c : bundle.substr(bundle.rfind('/') + 1).substr(0, longest_stem))
-    if (is_allowed(c)) id += c;
+    if (is_id_character(c)) id += c;
   id += id.empty() ? "bundle-" : "-";
   for (const unsigned byte : random) (id += hexadecimal[byte >> 4U]) += hexadecimal[byte & 0xFU];
   return id;

@@ -93,6 +93,7 @@ struct ExecOptions : EntryOptions {
 /// Ids become names of directories and cgroups, so little is allowed. Everything below that takes one checks it.
 /// @throws Error unless `id` is made of [A-Za-z0-9_+.-], is neither "." nor "..", and fits a file name (NAME_MAX).
 void check_id(std::string_view id);
+bool is_id_character(char c) noexcept;
 
 /// A container that a Store remembers. Holds nothing but its name: every call reads the state anew.
 /// Every member throws Error; the texts that engines match are listed in docs/errors.md.
