@@ -138,7 +138,7 @@ TEST_CASE("signals reach the process, also those from before it was attended") {
     if (early) {
       ::raise(signal);
       // The shell needs its trap before it is attended.
-      ::usleep(200'000);
+      ::usleep(600'000);
     }
     return attendance.attend(shell);
   });
@@ -334,7 +334,7 @@ TEST_CASE("a slow reader of the output does not keep signals from the process") 
   write.reset();
   mark.reset();
   read_until(marker, "up");
-  ::usleep(200'000);  // the pipe is full by now, and nobody reads it
+  ::usleep(600'000);  // the pipe is full by now, and nobody reads it
   ::kill(runtime.pid, SIGTERM);
   CHECK(contains(read_until(marker, "got it"), "got it"));
   read.reset();
