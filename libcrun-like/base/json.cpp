@@ -138,7 +138,6 @@ Document Builder::build(std::string text) {
   if (yajl_parse(parser.get(), bytes, source.size()) != yajl_status_ok ||
       yajl_complete_parse(parser.get()) != yajl_status_ok)
     builder.fail(parser.get());
-  if (!builder.document.root_) throw Error("line 1, column 1: the text is empty");
   return std::move(builder.document);
 }
 

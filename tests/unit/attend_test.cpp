@@ -182,7 +182,7 @@ TEST_CASE("strays are reaped by whoever says so, and by nobody else") {
     const Runtime runtime(0, write.get(), 2, [&] {
       Attendance attendance(orphans);
       // The inner shell leaves a process behind that ends before the outer one does.
-      const int status = attendance.attend(start("sh -c 'sleep 0.1 & echo $!'; sleep 0.4; exit 5"));
+      const int status = attendance.attend(start("sh -c 'sleep 0.1 & echo $!'; sleep 1.5; exit 5"));
       int reaper = 0;
       ::prctl(PR_GET_CHILD_SUBREAPER, &reaper);
       const bool none_left = ::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD;
