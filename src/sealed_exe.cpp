@@ -9,7 +9,7 @@
 //   3. PR_SET_MM_MAP: /proc/self/exe is now the file in the clone (the kernel insists on 2 being done)
 //   4. close the clone. It hangs in no namespace, so nobody can ever remount, clone or move it
 //
-// That takes a tenth of the time of the usual cure, executing a copy of oneself, which stays as the fallback.
+// It saves the usual cure, executing a copy of oneself, which stays as the fallback.
 #include "sealed_exe.hpp"
 
 #include <elf.h>
@@ -22,7 +22,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include <cerrno>
 #include <cstring>
 #include <span>
 #include <string>
@@ -97,6 +96,7 @@ bool map_again(const ElfW(Phdr) & header, std::uintptr_t bias, std::uintptr_t pa
   return ::mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, place) != MAP_FAILED;
 }
 
+/// Relocated data becomes read-only again, as far as the loader had made it so: to its last whole page.
 /// The code that runs here is replaced by the same bytes of the same file; what calls the kernel is in libc anyway.
 bool remap(int file) noexcept {
   const auto bias = load_bias();
@@ -105,7 +105,6 @@ bool remap(int file) noexcept {
     if (header.p_type == PT_LOAD && header.p_filesz != 0 && !map_again(header, bias, page, file)) return false;
   for (const auto& header : program_headers()) {
     if (header.p_type != PT_GNU_RELRO) continue;
-    // As the loader did it: relocated data is read-only from the first page to the last whole one.
     const auto start = (bias + header.p_vaddr) & ~(page - 1);
     const auto end = (bias + header.p_vaddr + header.p_memsz) & ~(page - 1);
     if (end > start && ::mprotect(reinterpret_cast<void*>(start), end - start, PROT_READ) != 0) return false;
@@ -155,8 +154,7 @@ bool become_readonly_clone() {
   if (!clone) return false;
   mount_attr attributes{.attr_set = MOUNT_ATTR_RDONLY, .attr_clr = 0, .propagation = 0, .userns_fd = 0};
   if (::mount_setattr(clone.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0) return false;
-  const auto path = "/proc/self/fd/" + std::to_string(clone.get());
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto file = sys::try_openat(working_directory, "/proc/self/fd/" + std::to_string(clone.get()), O_RDONLY).fd;
   if (!file || !is_this_program(file.get()) || !remap(file.get())) return false;
   const auto map = memory_map(file.get());
   return ::prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) == 0;
@@ -174,7 +172,10 @@ Fd sealed_copy(FdRef original) {
   return copy;
 }
 
-[[noreturn]] void execute(FdRef program) {
+/// Does nothing in a process that is one already: the environment could claim that, the file cannot.
+void execute_sealed_copy(FdRef original) {
+  if (is_sealed_copy(original)) return;
+  const Fd program = sealed_copy(original);
   static constexpr std::size_t longest_command_line = std::size_t{8} << 20U;  // execve(2) takes 6 MiB at most
   std::string arguments = read_file(working_directory, "/proc/self/cmdline", longest_command_line);
   std::vector<char*> argv;
@@ -189,11 +190,8 @@ Fd sealed_copy(FdRef original) {
 void seal_executable() {
   if (on_readonly_mount() || out_of_reach()) return;
   if (may_remap && become_readonly_clone()) return;
-  const auto purpose = [] { return "protect the runtime's executable (CVE-2019-5736)"; };
-  in_context(purpose, [] {
-    const Fd original = sys::openat(working_directory, own_file, O_RDONLY);
-    if (!is_sealed_copy(original)) execute(sealed_copy(original));  // the environment could claim it; the file cannot
-  });
+  in_context([] { return "protect the runtime's executable (CVE-2019-5736)"; },
+             [] { execute_sealed_copy(sys::openat(working_directory, own_file, O_RDONLY)); });
 }
 
 bool is_executable_sealed() noexcept {

@@ -59,13 +59,9 @@ void remove_container(StateDirectory& directory, const Record& record) {
   end_processes(cgroup, first_process(record));
   if (cgroup) cgroup->remove();
   directory.remove();
-  try {
-    run_hooks(record.poststop, "poststop", state_json({record.id, "stopped", record.bundle, record.annotations}, 0),
-              record.bundle);
-  } catch (const Error& error) {
-    // runtime.md, "Lifecycle", 13: a failing poststop hook is a warning.
-    log::warning(error.what());
-  }
+  // runtime.md, "Lifecycle", 13: a failing poststop hook is a warning, and the others run all the same.
+  const auto state = state_json({record.id, "stopped", record.bundle, record.annotations}, 0);
+  for (const auto& failure : run_every_hook(record.poststop, "poststop", state, record.bundle)) log::warning(failure);
 }
 
 }  // namespace oci

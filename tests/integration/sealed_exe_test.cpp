@@ -56,6 +56,14 @@ struct Victim {
   bool unharmed() const { return read_file(working_directory, path, most) == content; }
 };
 
+/// Elsewhere a sealed copy is executed, which may be harmed as much as anybody likes.
+void needs_remapping() {
+  if (::geteuid() != 0) test::skip("needs root");
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  test::skip("a program with a sanitizer executes a copy of itself");
+#endif
+}
+
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != text.npos;
 }
@@ -80,6 +88,7 @@ TEST_CASE("a sealed executable is not overwritten when its process has ended") {
 }
 
 TEST_CASE("no path leads from a sealed process to its file") {
+  needs_remapping();
   const Victim victim;
   const auto output = victim.run("sealed attack");
   CAPTURE(output);
@@ -103,6 +112,7 @@ TEST_CASE("a plain process gives way to at least one of the same attacks") {
 }
 
 TEST_CASE("no mapping of the original file is left, and ps still sees the arguments") {
+  needs_remapping();
   const Victim victim;
   const auto plain = victim.run("plain maps");
   CHECK(contains(plain, victim.path + "\n"));
@@ -158,9 +168,10 @@ TEST_CASE("an executable on a read-only mount is left as it is") {
   CHECK(contains(output, victim.path));  // its mappings are the original ones
 }
 
-TEST_CASE("sealing takes less than executing again would") {
+TEST_CASE("twenty processes in a row seal themselves") {
+  needs_remapping();
   const Victim victim;
-  const auto output = victim.run("plain cost");
+  const auto output = victim.run("plain cost 20");
   WARN(output);
   CHECK(contains(output, "cost: median"));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a container could do to the program that made it: the tests run private copies of this one.
-//   sealed_victim {plain|sealed} {attack|maps|cost|linger OTHER_COPY}
+//   sealed_victim {plain|sealed} {attack|maps|cost [TIMES]|linger OTHER_COPY}
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,6 +12,7 @@
 #include <ctime>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
@@ -72,10 +73,10 @@ double microseconds() {
   return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
 }
 
-void measure() {
+void measure(std::size_t count) {
   std::array<int, 2> ends{};
   if (::pipe(ends.data()) != 0) return;
-  std::array<double, 200> times{};
+  std::vector<double> times(count);
   for (auto& time : times) {
     const pid_t child = ::fork();
     if (child == 0) {
@@ -89,7 +90,7 @@ void measure() {
       return;
   }
   std::sort(times.begin(), times.end());
-  std::printf("cost: median %.1f us, p10 %.1f us\n", times[100], times[20]);
+  std::printf("cost: median %.1f us, p10 %.1f us\n", times[count / 2], times[count / 10]);
 }
 
 }  // namespace
@@ -100,7 +101,7 @@ int main(int argc, char** argv) {
   const std::string_view act = argv[2];
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (mode == "writer") return write_when_closed(argv[2], std::stoi(argv[3]));
-  if (act == "cost") return measure(), 0;
+  if (act == "cost") return measure(argc > 3 ? std::stoul(argv[3]) : 200), 0;
   if (mode == "sealed") oci::seal_executable();
   std::printf("sealed: %s\n", oci::is_executable_sealed() ? "yes" : "no");
   if (act == "maps") {
