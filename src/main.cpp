@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <exception>
 
 #include "base/log.hpp"
@@ -41,6 +42,9 @@ int carry_out(CommandLine& line, std::span<const char* const> arguments) {
 }  // namespace oci::cli
 
 int main(int count, char** words) {
+  ::signal(
+      SIGCHLD,
+      SIG_DFL);  // a caller's SIG_IGN survives execve and would reap our children before we can ask for their status
   oci::cli::open_missing_streams();
   oci::cli::CommandLine line;
   try {

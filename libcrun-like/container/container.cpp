@@ -115,6 +115,7 @@ void Container::start() const {
   write_all(fifo.fd, "0", "exec.fifo");
   sys::unlinkat(directory.fd(), "exec.fifo");
   if (record.poststart.empty()) return;
+  directory.unlock();  // a hook may take its time, and delete must not wait for it
   await_program(fifo.fd, *process);
   run_poststart_hooks(record, cgroup_of(record), process);
 }
@@ -179,7 +180,7 @@ void Container::remove(bool force) const {
   const auto status = status_of(directory, *record);
   if (!force && status != Status::stopped && status != Status::created)
     throw Error("cannot delete container " + id_ + " that is not stopped: " + to_string(status));
-  remove_container(directory, *record);
+  remove_container(directory, *record, force);
 }
 
 std::vector<State> list(const Store& store) {
@@ -206,6 +207,7 @@ void remove_remains(const Store& store, const std::string& id) {
     if (error.code() == ENOENT) return;
     throw;
   }
+  end_remembered_process(*directory);
   if (const auto path = directory->recall("cgroup"); !path.empty())
     if (const auto cgroup = Cgroup::try_open(path)) {
       cgroup->kill();

@@ -50,7 +50,13 @@ void Creation::take_back() noexcept {
     if (cgroup_) cgroup_->remove();
   } catch (const Error& error) {
     log::warning(error.what());
+    state_.keep();  // `delete --force` finds by it what is left
   }
+  // runtime.md, "Lifecycle": a failure of create goes on at step 12, and 13 are the poststop hooks.
+  if (!ran_hooks_) return;
+  for (const auto& failure :
+       run_every_hook(record_.poststop, "poststop", state_json(state_of(record_, "stopped"), 0), record_.bundle))
+    log::warning(failure);
 }
 
 void Creation::read_config() {
@@ -98,6 +104,7 @@ void Creation::stand() {
                set_up_from_outside();
                in_context([] { return std::string("error during container init"); }, [&] { serve(); });
                save();
+               if (starter_ == Starter::later_command) child_->answer(Word::go);
              });
 }
 
@@ -145,6 +152,7 @@ void Creation::serve(Message message) {
       adopt();
       return child_->answer(Word::go);
     case Word::hooks: {
+      ran_hooks_ = true;
       const auto state = state_json(state_of(record_, "creating"), child_->pid());
       run_hooks(spec_.hooks.prestart, "prestart", state, record_.bundle);
       run_hooks(spec_.hooks.create_runtime, "createRuntime", state, record_.bundle);
@@ -203,11 +211,11 @@ void Creation::save() {
   const auto started = start_time_of(record_.pid);
   if (!started) throw Error("the container's process has ended");
   record_.start_time = *started;
+  state_.remember("process", std::to_string(record_.pid) + ":" + std::to_string(record_.start_time));
   hand_over_pidfd(options_, child_->pidfd(), "standard");
   replace_file(state_.fd(), "config.json", config_text_, 0600);
   state_.save(record_);
-  wrote_pid_file_ = !options_.pid_file.empty();
-  write_pid_file(options_.pid_file, record_.pid);
+  wrote_pid_file_ = write_pid_file(options_.pid_file, record_.pid);
 }
 
 void Creation::start() {

@@ -69,6 +69,7 @@ class Creation {
   std::optional<Child> child_;
   Fd terminal_;
   bool wrote_pid_file_ = false;
+  bool ran_hooks_ = false;
   bool kept_ = false;
 };
 

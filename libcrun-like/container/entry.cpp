@@ -48,8 +48,8 @@ Inheritance prepare_entry(const EntryOptions& options, bool takes_sockets) {
   }
   sys::cloexec_from(first_preserved + inheritance.preserve_fds);
   // CVE-2016-9962: nobody inside may look into this process, or into the one that it clones, before it has become the
-  // program.
-  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) throw Error::system("prctl PR_SET_DUMPABLE");
+  // program. Without privileges the child does it, once its ids have been mapped.
+  if (::geteuid() == 0 && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) throw Error::system("prctl PR_SET_DUMPABLE");
   return inheritance;
 }
 
@@ -70,14 +70,15 @@ void hand_over_pidfd(const EntryOptions& options, const Pidfd& process, const ch
   if (!options.pidfd_socket.empty()) send_descriptor(options.pidfd_socket, process, kind);
 }
 
-void write_pid_file(const std::string& path, pid_t pid) {
-  if (path.empty()) return;
+bool write_pid_file(const std::string& path, pid_t pid) {
+  if (path.empty()) return false;
   const auto text = std::to_string(pid);
   static constexpr mode_t readable = 0644;
   // A device or a pipe is written to: renaming would put a file in its place.
   const auto existing = sys::try_fstatat(working_directory, path, 0);
-  if (existing && !S_ISREG(existing->st_mode)) return write_file(working_directory, path, text);
+  if (existing && !S_ISREG(existing->st_mode)) return write_file(working_directory, path, text), false;
   replace_file(working_directory, path, text, readable);
+  return true;
 }
 
 }  // namespace oci

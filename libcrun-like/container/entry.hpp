@@ -28,6 +28,7 @@ void hand_over_terminal(const EntryOptions& options, FdRef master, const std::st
 void hand_over_pidfd(const EntryOptions& options, const Pidfd& process, const char* kind);
 
 /// Digits and nothing else, there all at once (ENGINE-CONTRACT rule 1).
-void write_pid_file(const std::string& path, pid_t pid);
+/// True when a file has been put at `path`, false when something that was there has been written to.
+bool write_pid_file(const std::string& path, pid_t pid);
 
 }  // namespace oci

@@ -4,6 +4,7 @@
 #include <linux/sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <new>
@@ -15,7 +16,16 @@
 namespace oci {
 namespace {
 
-constexpr std::size_t page_size = 4096;
+constexpr std::size_t page_size = sizeof(init::Progress);
+
+/// Whether a process at this step has reason to say `word`.
+bool may_say(const Action& action, Word word) {
+  if (const auto* meet = std::get_if<Meet>(&action)) return meet->word == word;
+  if (const auto* bind = std::get_if<BindMount>(&action)) return word == Word::source && bind->opened_by_parent;
+  if (const auto* mount = std::get_if<MountFilesystem>(&action))
+    return word == Word::procfs && mount->foreign_processes;
+  return word == Word::terminal && std::holds_alternative<OpenTerminal>(action);
+}
 
 std::string place(const InitPlan& plan, std::uint32_t step) {
   std::string text = "step " + std::to_string(step + 1) + " of " + std::to_string(plan.steps.size());
@@ -74,13 +84,25 @@ Child::~Child() {
 std::optional<Message> Child::next() {
   auto message = receive(channel_);
   if (!message) {
-    // Closed: by execve, or by death. A process that still lives, or has lived on after the last step, is the program.
-    const bool executed = progress_->step.load() + 1 == plan_.steps.size();
+    // Closed: by execve, or by death. Of a sibling it cannot be told which; its exit status will.
+    const bool executed = progress_->step.load() + 1 == plan_.steps.size() || pid() != pid_ || followed_;
     if (!executed) fail_silently();
     return std::nullopt;
   }
+  verify(*message);
   if (message->word == Word::failure) throw failure(*message);
   return message;
+}
+
+/// What follows a Fork may be under the eyes, and in the hands, of others: it is not asked to do what its plan does not
+/// say, and nothing that lies behind it.
+void Child::verify(const Message& message) const {
+  std::size_t first = 0;
+  if (pid() != pid_ || followed_)
+    while (!std::holds_alternative<Fork>(plan_.steps.at(first++).action)) continue;
+  const bool in_plan = message.step >= first && message.step < plan_.steps.size();
+  if (!in_plan || (message.word != Word::failure && !may_say(plan_.steps[message.step].action, message.word)))
+    throw Error("the container's process said what is not in its plan");
 }
 
 Error Child::failure(const Message& message) const {
@@ -110,7 +132,7 @@ void Child::refuse(const Error& error) const {
 }
 
 pid_t Child::pid() const noexcept {
-  const auto forked = progress_->pid.load();
+  const auto forked = followed_ ? 0 : progress_->pid.load();
   return forked != 0 ? forked : pid_;
 }
 
@@ -119,6 +141,10 @@ void Child::follow_fork() {
   if (now == pid_) return;
   // The sibling is a child of this process (CLONE_PARENT) that nobody has reaped, so its number is still its own.
   auto sibling = sys::pidfd_open(now);
+  siginfo_t nothing{};
+  if (::waitid(P_PIDFD, static_cast<id_t>(sibling.get()), &nothing, WEXITED | WNOHANG | WNOWAIT) < 0)
+    throw Error::system("the container's process " + std::to_string(now) + " is no child of this one");
+  followed_ = true;
   sys::wait_status(process_);
   process_ = std::move(sibling);
   pid_ = now;

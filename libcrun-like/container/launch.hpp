@@ -43,6 +43,7 @@ class Child {
   };
   Child(InitPlan plan, Pidfd process, pid_t pid, Fd channel, std::unique_ptr<init::Progress, Unmap> progress);
   void follow_fork();
+  void verify(const Message& message) const;
   [[noreturn]] void fail_silently();
   Error failure(const Message& message) const;
 
@@ -50,6 +51,7 @@ class Child {
   Pidfd process_;
   pid_t pid_;
   Fd channel_;
+  bool followed_ = false;
   std::unique_ptr<init::Progress, Unmap> progress_;
 };
 

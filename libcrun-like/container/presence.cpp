@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "container/presence.hpp"
 
+#include <sched.h>
+
+#include <charconv>
 #include <csignal>
 
 #include "base/log.hpp"
@@ -18,6 +21,8 @@ constexpr int patience_ms = 10'000;
 
 Record existing(const StateDirectory& directory) {
   auto record = directory.load();
+  if (!record && directory.recall("bundle").empty())
+    throw Error("container does not exist", ENOENT);  // deleted meanwhile
   if (!record) throw Error("container is still being created");
   return std::move(*record);
 }
@@ -54,9 +59,21 @@ void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidf
   if (!sys::has_ended(*process, patience_ms)) throw Error("container init still running");
 }
 
-void remove_container(StateDirectory& directory, const Record& record) {
+void end_remembered_process(const StateDirectory& directory) {
+  const auto known = directory.recall("process");
+  Record record;
+  const auto colon = known.find(':');
+  if (colon == known.npos) return;
+  std::from_chars(known.data(), known.data() + colon, record.pid);
+  std::from_chars(known.data() + colon + 1, known.data() + known.size(), record.start_time);
+  if (record.pid > 0) end_processes(std::nullopt, first_process(record));
+}
+
+void remove_container(StateDirectory& directory, const Record& record, bool force) {
   const auto cgroup = cgroup_of(record);
-  end_processes(cgroup, first_process(record));
+  const auto process = first_process(record);
+  const bool own_pids = (record.namespaces & CLONE_NEWPID) != 0;
+  if (force || process || !own_pids) end_processes(cgroup, process);
   if (cgroup) cgroup->remove();
   directory.remove();
   // runtime.md, "Lifecycle", 13: a failing poststop hook is a warning, and the others run all the same.

@@ -28,7 +28,11 @@ Status status_of(const StateDirectory& directory, const Record& record);
 /// has ended.
 void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidfd>& process);
 
-/// Ends what lives, removes cgroup and directory, runs the poststop hooks.
-void remove_container(StateDirectory& directory, const Record& record);
+/// Ends what lives, removes cgroup and directory, runs the poststop hooks. Without `force` what lives in the cgroup of
+/// a container that has ended on its own, and that had a pid namespace of its own, is another's, and an error.
+void remove_container(StateDirectory& directory, const Record& record, bool force);
+
+/// The same for a first process that only the directory still knows of.
+void end_remembered_process(const StateDirectory& directory);
 
 }  // namespace oci

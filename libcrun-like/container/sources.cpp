@@ -20,15 +20,20 @@ class WayBack {
  public:
   WayBack()
       : home_(sys::openat(working_directory, "/proc/self/ns/mnt", O_RDONLY)),
+        root_(sys::openat(working_directory, "/", O_PATH | O_DIRECTORY)),
         directory_(sys::openat(working_directory, ".", O_PATH | O_DIRECTORY)) {}
   WayBack(WayBack&&) = delete;
   ~WayBack() {
     // Failing here would leave the runtime in the container's namespace: there is no way on from that.
-    if (::setns(home_.get(), CLONE_NEWNS) < 0 || ::fchdir(directory_.get()) < 0) ::_exit(1);
+    // setns(2) also takes the root of a runtime that lives in a chroot.
+    if (::setns(home_.get(), CLONE_NEWNS) < 0 || ::fchdir(root_.get()) < 0 || ::chroot(".") < 0 ||
+        ::fchdir(directory_.get()) < 0)
+      ::_exit(1);
   }
 
  private:
   Fd home_;
+  Fd root_;
   Fd directory_;
 };
 

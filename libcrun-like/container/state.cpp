@@ -108,6 +108,10 @@ void StateDirectory::lock() const {
     if (errno != EINTR) throw Error::system("lock " + path_);
 }
 
+void StateDirectory::unlock() const {
+  ::flock(dir_.get(), LOCK_UN);
+}
+
 void StateDirectory::remember(const std::string& name, const std::string& target) const {
   if (::symlinkat(target.c_str(), dir_.get(), name.c_str()) < 0) throw Error::system("symlink " + path(name));
 }

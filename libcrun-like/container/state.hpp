@@ -4,6 +4,7 @@
 //   <root>/<id>/            made first: the lock against a second create (mkdir is atomic)
 //               bundle      a link to the bundle        } before the first side effect, so that `delete --force` finds
 //               cgroup      a link to the cgroup        } what a create that was killed has left behind
+//               process     "PID:START TIME", as a link that leads nowhere: the process, should state.json get lost
 //               state.json  once the process stands; the keys that other tools read are runc's
 //               config.json as it was at create: exec works from it when the bundle is gone
 //               exec.fifo   as long as the process waits for start
@@ -57,6 +58,8 @@ class StateDirectory {
   /// Keeps others that change this container out until the directory is closed (flock(2)). state and list do not ask
   /// for it.
   void lock() const;
+
+  void unlock() const;
 
   void remember(const std::string& name, const std::string& target) const;  ///< as a symbolic link
   std::string recall(const std::string& name) const;                        ///< empty when there is no such link

@@ -28,9 +28,9 @@ void perform(const RunHook& hook, Scene& scene) {
   Command command{.path = hook.path,
                   .args = hook.args,
                   .env = hook.env,
-                  .cwd = {},
+                  .cwd = hook.cwd,
                   .input = hook.state_before_pid + std::to_string(::getpid()) + hook.state_after_pid,
-                  .timeout_s = static_cast<int>(hook.timeout_s),
+                  .timeout_s = hook.timeout_s,
                   .noun = "hook"};
   if (hook.inherits_env && !scene.home.empty()) command.env->push_back("HOME=" + scene.home);
   const auto outcome = run(command);

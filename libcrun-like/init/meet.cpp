@@ -25,13 +25,11 @@ Message ask(Scene& scene, Word word) {
 void perform(const Meet& meet, Scene& scene) {
   switch (meet.word) {
     case Word::ready:
+      // The answer comes when the container is remembered; a runtime that ends before closes the channel instead. The
+      // signal must be off by then, because the runtime leaves at once.
       outlive_runtime();
-      send(scene.parent, {Word::ready, scene.step, 0, {}, {}});
+      ask(scene, Word::ready);
       scene.parent.reset();
-      return;
-    case Word::start:
-      ask(scene, Word::start);
-      outlive_runtime();
       return;
     default:
       ask(scene, meet.word);

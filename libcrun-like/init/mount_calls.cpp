@@ -119,6 +119,9 @@ FoundPlace try_find_place(const std::string& target, Reach reach, Scene& scene) 
 Place make_place(const std::string& target, Missing kind, Scene& scene) {
   Place place;
   place.file = make_in_root(scene.root, target, kind);
+  // A link that has come since the lookup.
+  if (!target.starts_with("/proc/") && target != "/proc" && sys::filesystem_magic(place.file) == PROC_SUPER_MAGIC)
+    throw Error("\"" + target + "\" cannot be mounted because it leads inside /proc", EPERM);
   place.made = true;
   return place;
 }

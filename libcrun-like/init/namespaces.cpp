@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entering namespaces, and the sibling that is born into those which only a new process can enter.
 #include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include <csignal>
@@ -12,6 +14,12 @@
 
 namespace oci::init {
 namespace {
+
+/// From nobody's view but the host root's (CVE-2016-9962). Where the runtime has no privileges it comes this late,
+/// because the maps of an undumpable process are not its own to write (proc(5)).
+void hide() {
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
 
 [[noreturn]] void fail_to_join(const OpenNamespace& entry, int code) {
   throw Error::system("setns " + entry.path, code);
@@ -40,6 +48,7 @@ void perform(const JoinNamespaces& join, Scene& /*scene*/) {
 void perform(const JoinProcess& join, Scene& scene) {
   if (::setns(join.process.get(), join.types) < 0) throw Error::system("setns to the container's first process");
   scene.proc.reset();  // the host's: nothing of it is needed in here
+  hide();
   scene.root = sys::openat(working_directory, "/", O_PATH | O_DIRECTORY);
 }
 
@@ -63,6 +72,8 @@ void perform(const BecomeRoot& /*root*/, Scene& /*scene*/) {
   if (::syscall(SYS_setgroups, 0, nullptr) < 0 && errno != EPERM) throw Error::system("drop the supplementary groups");
   if (::syscall(SYS_setresgid, 0, 0, 0) < 0) throw Error::system("setresgid 0 in the user namespace");
   if (::syscall(SYS_setresuid, 0, 0, 0) < 0) throw Error::system("setresuid 0 in the user namespace");
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of ids has ended it
+  hide();
 }
 
 void perform(const Fork& /*fork*/, Scene& scene) {
@@ -70,10 +81,14 @@ void perform(const Fork& /*fork*/, Scene& scene) {
   // memory answer ENOSYS to it. CLONE_PARENT makes the runtime its parent; the kernel stores the pid where the runtime
   // can see it, in the numbers of the pid namespace that this process still lives in.
   static_assert(sizeof(scene.progress->pid) == sizeof(pid_t));
+  if (::madvise(scene.progress, sizeof *scene.progress, MADV_DONTFORK) < 0)
+    throw Error::system("madvise MADV_DONTFORK");
   const auto pid = ::syscall(SYS_clone, static_cast<unsigned long>(CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD),
                              nullptr, &scene.progress->pid, nullptr, nullptr);
   if (pid < 0) throw Error::system("clone the container's process");
   if (pid > 0) ::_exit(0);
+  scene.progress = nullptr;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // the kernel gives a new process none
 }
 
 }  // namespace oci::init

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The last steps: where the program is, where it starts, what it inherits, and the execve.
 #include <linux/openat2.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -157,6 +158,7 @@ void perform(const Execute& execute, Scene& scene) {
   env.push_back(nullptr);
   auto args = pointers(execute.args);
   args.push_back(nullptr);
+  ::prctl(PR_SET_PDEATHSIG, 0);  // it survives execve, and the program is to survive the runtime
   ::execve(scene.program.c_str(), args.data(), env.data());
   const int code = errno;
   throw Error("exec " + scene.program + ": " + reason(code), code);

@@ -33,7 +33,9 @@ void bind_now(const BindRoot& step, Scene& scene) {
     check(errno, step);
   scene.root = Fd(tree.mount.release());
   if (!step.masks_files) return;
-  auto null = clone_tree(working_directory, "/dev/null", AT_SYMLINK_NOFOLLOW, {}, scene);
+  // Read-only, or the container's root could change the mode and owner of the host's node through it.
+  auto null = clone_tree(working_directory, "/dev/null", AT_SYMLINK_NOFOLLOW,
+                         {.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC}, scene);
   if (null.code != 0) throw Error::system("open_tree /dev/null (OPEN_TREE_CLONE)", null.code);
   verify_null(null.mount);
   scene.null_device = Fd(null.mount.release());

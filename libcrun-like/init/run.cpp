@@ -37,7 +37,7 @@ void report(Scene& scene, const char* text, int code) noexcept {
 
 void perform_all(const InitPlan& plan, Scene& scene) {
   for (scene.step = 0; scene.step < plan.steps.size(); ++scene.step) {
-    scene.progress->step.store(scene.step, std::memory_order_relaxed);
+    if (scene.progress) scene.progress->step.store(scene.step, std::memory_order_relaxed);
     std::visit([&](const auto& action) { perform(action, scene); }, plan.steps[scene.step].action);
   }
 }

@@ -11,16 +11,17 @@
 
 namespace oci::init {
 
-/// A page that both sides see: the runtime learns where a process died that could not say so, and the pid that a
-/// Fork step brought forth.
-struct Progress {
+/// A page that the runtime and the process it cloned share: where one died that could not say so, and the pid that a
+/// Fork step brought forth. Who is born by that step does not get the page: others in its pid namespace could seize it,
+/// and would tell the runtime whose pid to signal and to remember.
+struct alignas(4096) Progress {
   std::atomic<std::uint32_t> step{0};
   std::atomic<std::int32_t> pid{0};  ///< as the runtime counts them; 0 before a Fork
 };
 
 struct Scene {
   Fd parent;                     ///< the channel to the runtime
-  Progress* progress = nullptr;  ///< shared with it
+  Progress* progress = nullptr;  ///< shared with it; gone after a Fork
   Fd root;                       ///< the container's root, O_PATH, once BindRoot has run
   Fd proc;                       ///< a procfs over which nothing can be mounted; see proc_of()
   Fd dev;                        ///< the tmpfs this process mounted at /dev: what is made in it needs no lookup

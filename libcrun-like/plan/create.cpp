@@ -1,13 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/create.hpp"
 
+#include "oci/error.hpp"
 #include "plan/hooks.hpp"
 #include "plan/mounts.hpp"
 #include "plan/namespaces.hpp"
 #include "plan/process.hpp"
+#include "spec/names.hpp"
+#include "spec/sysctl.hpp"
 
 namespace oci {
 namespace {
+
+/// A namespace that is joined may be the host's own.
+void refuse_host_sysctl(const Linux& linux, const std::string& name) {
+  const auto type = sysctl_namespace(sysctl_file(name));
+  const auto* entry = linux.find(type);
+  if (entry && !entry->path.empty() && is_own_namespace(*entry))
+    throw Error("linux.sysctl." + name + ": " + entry->path + " is the host's " + std::string(name_of(type).name) +
+                " namespace");
+}
 
 void add_machine(InitPlan& plan, const Spec& spec) {
   const auto* network = spec.linux.find(NamespaceType::network);
@@ -15,13 +27,8 @@ void add_machine(InitPlan& plan, const Spec& spec) {
   if (!spec.hostname.empty()) plan.add(SetHostname{spec.hostname}, "hostname");
   if (!spec.domainname.empty()) plan.add(SetDomainname{spec.domainname}, "domainname");
   for (const auto& [name, value] : spec.linux.sysctl) {
-    std::string file = name;
-    // sysctl(8): dots separate unless the first separator is a slash; then dots are part of names
-    // ("net/ipv4/conf/eth0.1/…").
-    const auto first = file.find_first_of("./");
-    if (first != file.npos && file[first] == '.')
-      for (char& c : file) c = c == '.' ? '/' : c == '/' ? '.' : c;
-    plan.add(SetSysctl{file, value}, "linux.sysctl." + name);
+    refuse_host_sysctl(spec.linux, name);
+    plan.add(SetSysctl{sysctl_file(name), value}, "linux.sysctl." + name);
   }
 }
 
@@ -55,7 +62,7 @@ InitPlan plan_create(CreatePlan request) {
                          .cgroup_directory = request.cgroup,
                          .user_namespace = namespaces.user || request.host.in_user_namespace,
                          .parent_opens_sources = namespaces.new_user,
-                         .enters_pid_namespace_later = namespaces.birth == Birth::late,
+                         .enters_pid_namespace_later = pid_namespace.get() >= 0,
                          .pid_namespace = pid_namespace,
                          .no_pivot = request.no_pivot,
                          .kcore = request.host.has_kcore,
@@ -63,9 +70,9 @@ InitPlan plan_create(CreatePlan request) {
   add_filesystem(plan, spec, mounts);
   if (!spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty())
     plan.add(Meet{Word::hooks}, "hooks");  // config.md: after the namespaces have been created, before pivot_root
-  add_hooks(plan, spec.hooks.create_container, "createContainer", state("creating"));
-  add_streams(plan, *spec.process, Console::dev_console);
+  add_hooks(plan, spec.hooks.create_container, {"createContainer", request.rootfs}, state("creating"));
   add_new_root(plan, spec, mounts);
+  add_streams(plan, *spec.process, Console::dev_console);
   add_restrictions(plan, spec);
 
   add_machine(plan, spec);
@@ -81,7 +88,7 @@ InitPlan plan_create(CreatePlan request) {
   plan.add(Meet{request.start_fifo ? Word::ready : Word::start});
   if (request.start_fifo) plan.add(AwaitStart{std::move(request.start_fifo)});
   add_late_filter(plan, process);
-  add_hooks(plan, spec.hooks.start_container, "startContainer", state("created"), environment(process));
+  add_hooks(plan, spec.hooks.start_container, {"startContainer", "", environment(process)}, state("created"));
   add_program(plan, process);
   return plan;
 }

@@ -18,8 +18,7 @@ std::string state_json(const StateTemplate& state, pid_t pid) {
   return out.close_object().text();
 }
 
-void add_hooks(InitPlan& plan, const std::vector<Hook>& hooks, const std::string& kind, const StateTemplate& state,
-               const std::vector<std::string>& inherited) {
+void add_hooks(InitPlan& plan, const std::vector<Hook>& hooks, const HookKind& kind, const StateTemplate& state) {
   if (hooks.empty()) return;
   const auto whole = state_json(state, 1);
   const std::string_view before_pid = "\"pid\":";
@@ -28,14 +27,15 @@ void add_hooks(InitPlan& plan, const std::vector<Hook>& hooks, const std::string
     const auto& hook = hooks[i];
     plan.add(RunHook{.path = hook.path,
                      .args = hook.args,
-                     .env = hook.env.value_or(inherited),
+                     .env = hook.env.value_or(kind.inherited),
                      .inherits_env = !hook.env,
+                     .cwd = kind.cwd,
                      .state_before_pid = whole.substr(0, at),
                      .state_after_pid = whole.substr(at + 1),
                      .timeout_s = hook.timeout.value_or(0),
-                     .kind = kind,
+                     .kind = kind.name,
                      .index = i},
-             "hooks." + kind + "[" + std::to_string(i) + "]");
+             "hooks." + kind.name + "[" + std::to_string(i) + "]");
   }
 }
 

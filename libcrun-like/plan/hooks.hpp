@@ -21,8 +21,13 @@ struct StateTemplate {
 /// One compact JSON object. `pid` 0 is left out, as runtime.md allows before there is a process.
 std::string state_json(const StateTemplate& state, pid_t pid);
 
-/// `kind` as in config.json: "createContainer". `inherited`: the environment of a hook that names none.
-void add_hooks(InitPlan& plan, const std::vector<Hook>& hooks, const std::string& kind, const StateTemplate& state,
-               const std::vector<std::string>& inherited = {});
+/// What the hooks of one kind have in common.
+struct HookKind {
+  std::string name;                      ///< as in config.json: "createContainer"
+  std::string cwd;                       ///< empty: where the process is
+  std::vector<std::string> inherited{};  ///< the environment of a hook that names none
+};
+
+void add_hooks(InitPlan& plan, const std::vector<Hook>& hooks, const HookKind& kind, const StateTemplate& state);
 
 }  // namespace oci

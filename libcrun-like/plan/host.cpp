@@ -20,6 +20,8 @@ Host Host::probe() {
   Host host;
   host.euid = ::geteuid();
   host.in_user_namespace = sys::readlinkat(working_directory, "/proc/self/ns/user") != initial;
+  if (host.in_user_namespace)
+    host.may_set_groups = !try_read_file(working_directory, "/proc/self/setgroups").value_or("").starts_with("deny");
   host.has_kcore = ::access("/proc/kcore", F_OK) == 0;
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> values{};

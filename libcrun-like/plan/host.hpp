@@ -11,6 +11,7 @@ namespace oci {
 struct Host {
   uid_t euid = 0;
   bool in_user_namespace = false;      ///< the runtime is not in the initial one: no mknod, no mounting of everything
+  bool may_set_groups = true;          ///< user_namespaces(7): /proc/self/setgroups does not say "deny"
   bool has_kcore = false;              ///< /proc/kcore exists, so /dev/core points to it
   std::uint64_t capabilities = ~0ULL;  ///< permitted to the runtime; bit n stands for capability n
 

@@ -28,6 +28,9 @@ NamespacePlan plan_namespaces(const Linux& linux);
 /// Opens the namespaces with a path. @throws Error "linux.namespaces[2].path: …"
 std::vector<OpenNamespace> open_namespaces(const Linux& linux);
 
+/// Whether a namespace with a path is the one that the runtime itself lives in.
+bool is_own_namespace(const Namespace& entry);
+
 /// The steps from the process's birth to the moment it stands in all its namespaces. Returns the pid namespace that it
 /// joins, -1 when it joins none; the plan owns it.
 FdRef add_namespaces(InitPlan& plan, const Linux& linux, const NamespacePlan& namespaces);

@@ -114,6 +114,7 @@ struct RunHook {
   std::vector<std::string> args;
   std::vector<std::string> env;
   bool inherits_env = false;     ///< env is the process's, and HOME belongs to it
+  std::string cwd;               ///< empty: where the process is
   std::string state_before_pid;  ///< what it reads on its standard input, in two halves: only the process knows its pid
   std::string state_after_pid;
   std::int64_t timeout_s = 0;  ///< 0: none

@@ -4,6 +4,7 @@
 #include <sys/personality.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/log.hpp"
 #include "oci/error.hpp"
@@ -110,10 +111,9 @@ std::vector<std::string> environment(const ProcessPlan& request) {
   std::vector<std::string> all = request.process.env;
   all.insert(all.end(), request.extra_env.begin(), request.extra_env.end());
   std::vector<std::string> result;
-  for (auto entry = all.rbegin(); entry != all.rend(); ++entry) {
-    const auto name = std::string_view(*entry).substr(0, entry->find('='));
-    if (value_of(result, name).data() == nullptr) result.push_back(std::move(*entry));
-  }
+  std::unordered_set<std::string> seen;
+  for (auto entry = all.rbegin(); entry != all.rend(); ++entry)
+    if (seen.insert(entry->substr(0, entry->find('='))).second) result.push_back(std::move(*entry));
   std::reverse(result.begin(), result.end());
   std::erase(result, "HOME=");
   return result;
@@ -165,10 +165,10 @@ void add_identity(InitPlan& plan, const ProcessPlan& request) {
   const auto sets = capability_sets(process.capabilities, request.host, request.in_user_namespace);
   if (!request.keyring.empty()) plan.add(JoinKeyring{request.keyring});
   add_scheduling(plan, request);
-  add_limits(plan, process);
   if (value_of(environment(request), "HOME").empty()) plan.add(FindHome{process.user.uid}, "process.env");
   plan.add(ChangeDirectory{process.cwd}, "process.cwd");
   plan.add(SealDescriptors{first_preserved + request.preserve_fds, request.start_fifo});
+  add_limits(plan, process);  // now that nothing has to be opened any more: RLIMIT_NOFILE may be small
   // seccomp(2): without no_new_privs loading needs CAP_SYS_ADMIN, so it comes before that is gone.
   if (request.seccomp && !process.no_new_privileges) plan.add(LoadSeccomp(*request.seccomp), "linux.seccomp");
   plan.add(DropBoundingSet{sets.bounding}, "process.capabilities.bounding");
@@ -176,7 +176,7 @@ void add_identity(InitPlan& plan, const ProcessPlan& request) {
   plan.add(SetUser{process.user.uid,
                    process.user.gid,
                    {groups.begin(), groups.end()},
-                   request.host.euid == 0 || !groups.empty(),
+                   (request.host.euid == 0 && request.host.may_set_groups) || !groups.empty(),
                    process.user.umask.value_or(default_umask)},
            "process.user");
   plan.add(SetCapabilities{sets}, "process.capabilities");

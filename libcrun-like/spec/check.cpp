@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spec/check.hpp"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <set>
 
 #include "oci/error.hpp"
 #include "spec/names.hpp"
+#include "spec/sysctl.hpp"
 
 namespace oci {
 namespace {
@@ -163,22 +163,8 @@ void check_time_offsets(const Linux& linux) {
 
 /// Only settings that a namespace of the container's own keeps apart from the host's.
 void check_sysctl(const Linux& linux, const std::string& name) {
-  static constexpr std::array<std::string_view, 8> of_ipc{"kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
-                                                          "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
-                                                          "kernel.shmmni", "kernel.shm_rmid_forced"};
-  std::string dotted = name;
-  std::replace(dotted.begin(), dotted.end(), '/', '.');
-  if (name.empty() || name.front() == '/' || name.find("..") != name.npos) reject("not the name of a setting");
-  const auto needs = [&](NamespaceType type) {
-    if (!linux.find(type)) reject("needs a " + std::string(name_of(type).name) + " namespace of the container's own");
-  };
-  if (std::find(of_ipc.begin(), of_ipc.end(), dotted) != of_ipc.end() || dotted.starts_with("fs.mqueue."))
-    return needs(NamespaceType::ipc);
-  if (dotted.starts_with("net.")) return needs(NamespaceType::network);
-  if (dotted.starts_with("user.")) return needs(NamespaceType::user);
-  if (dotted == "kernel.domainname") return needs(NamespaceType::uts);
-  if (dotted == "kernel.hostname") reject("set by the field hostname");
-  reject("not kept apart by any namespace, so it would change the host");
+  const auto type = sysctl_namespace(sysctl_file(name));
+  if (!linux.find(type)) reject("needs a " + std::string(name_of(type).name) + " namespace of the container's own");
 }
 
 void check_devices(const std::vector<Device>& devices) {

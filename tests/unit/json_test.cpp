@@ -61,6 +61,13 @@ TEST_CASE("a writer escapes what JSON wants escaped, and reads back the same") {
 
 TEST_CASE("a writer indents by what it was told, and leaves empty containers on one line") {
   json::Writer out("  ");
-  out.open_object().key("n").number(-1).key("e").open_array().close_array().member("l", std::vector<std::string>{"x", "y"}).close_object();
+  out.open_object()
+      .key("n")
+      .number(-1)
+      .key("e")
+      .open_array()
+      .close_array()
+      .member("l", std::vector<std::string>{"x", "y"})
+      .close_object();
   CHECK(out.text() == "{\n  \"n\": -1,\n  \"e\": [],\n  \"l\": [\n    \"x\",\n    \"y\"\n  ]\n}");
 }

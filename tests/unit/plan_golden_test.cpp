@@ -31,7 +31,11 @@ std::vector<std::string> plan_names() {
 }
 
 std::string steps_of(const Spec& spec) {
-  const Host host{.euid = 0, .in_user_namespace = false, .has_kcore = true, .capabilities = ~std::uint64_t{0}};
+  const Host host{.euid = 0,
+                  .in_user_namespace = false,
+                  .may_set_groups = true,
+                  .has_kcore = true,
+                  .capabilities = ~std::uint64_t{0}};
   const auto plan = plan_create({.spec = spec,
                                  .host = host,
                                  .id = "c1",

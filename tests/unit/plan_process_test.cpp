@@ -44,7 +44,7 @@ TEST_CASE("no capabilities object means no capabilities") {
 TEST_CASE("a process gets no capability that the runtime does not have, but in a user namespace") {
   Capabilities all;
   all.bounding = all.effective = all.permitted = {"CAP_CHOWN", "CAP_KILL"};
-  const Host host{.euid = 0, .in_user_namespace = false, .has_kcore = false, .capabilities = 1};
+  const Host host{.euid = 0, .in_user_namespace = false, .may_set_groups = true, .has_kcore = false, .capabilities = 1};
   CHECK(capability_sets(all, host, false).permitted == 1);
   CHECK(capability_sets(all, host, false).bounding == (1 | 1 << 5));
   CHECK(capability_sets(all, host, true).permitted == (1 | 1 << 5));
