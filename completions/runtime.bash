@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+# Completion for bash. A "=" behind an option says that a value follows; tools/check_docs.py holds the lists against
+# src/grammar.cpp.
+# shellcheck shell=bash disable=SC2207
+
+_runtime_options() {
+  local options=
+  case $1 in
+    global) options='--cgroup-manager= --criu= --debug --help --log-format= --log-level= --log= --root= --rootless= --systemd-cgroup --usage --version -? -V -h -v' ;;
+    create) options='--bundle= --config= --console-socket= --no-new-keyring --no-pivot --no-subreaper --pid-file= --pidfd-socket= --preserve-fds= -b= -f=' ;;
+    delete) options='--force --regex -f -r' ;;
+    exec) options='--additional-gids= --apparmor= --cap= --cgroup= --console-socket= --cwd= --detach --env= --ignore-paused --no-new-privs --pid-file= --pidfd-socket= --preserve-fds= --process-label= --process= --tty --user= -c= -d -e= -g= -p= -t -u=' ;;
+    kill) options='--all --regex -a -r' ;;
+    list) options='--format= --quiet -f= -q' ;;
+    ps) options='--format= -f=' ;;
+    run) options='--bundle= --config= --console-socket= --detach --keep --no-new-keyring --no-pivot --no-subreaper --pid-file= --pidfd-socket= --preserve-fds= -b= -d -f=' ;;
+    spec) options='--bundle= --file= --rootless -b= -f=' ;;
+  esac
+  echo "$options"
+}
+
+_runtime_commands='create delete exec features help kill list pause ps resume run spec start state'
+
+# The containers below the root directory that the line names.
+_runtime_containers() {
+  "${words[0]}" ${root:+--root "$root"} list --quiet 2>/dev/null
+}
+
+_runtime() {
+  local words=("${COMP_WORDS[@]}") current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local command=global root='' given=0 i value word option known
+  COMPREPLY=()
+  for ((i = 1; i < COMP_CWORD; ++i)); do
+    word=${words[i]}
+    value=$((i + 1))
+    # "--root=DIR" arrives as three words, because "=" is in COMP_WORDBREAKS.
+    if [[ ${words[value]-} == = ]]; then ((++value)); fi
+    if [[ $word == --root ]]; then root=${words[value]-}; fi
+    if [[ $word == -* ]]; then
+      IFS=' ' read -ra known <<<"$(_runtime_options global) $(_runtime_options "$command")"
+      for option in "${known[@]}"; do
+        if [[ $option == "$word=" ]]; then i=$value; fi
+      done
+    elif [[ $command == global ]]; then
+      command=$word
+    else
+      ((++given))
+    fi
+  done
+  if [[ $previous == = ]]; then previous=${words[COMP_CWORD - 2]}; fi
+
+  case $previous in
+    --bundle | -b | --root) COMPREPLY=($(compgen -d -- "$current")) && return ;;
+    --config | --console-socket | --log | --pid-file | --pidfd-socket | --process | -p)
+      COMPREPLY=($(compgen -f -- "$current")) && return ;;
+    --format) COMPREPLY=($(compgen -W 'table json' -- "$current")) && return ;;
+    --log-format) COMPREPLY=($(compgen -W 'text json' -- "$current")) && return ;;
+    --log-level) COMPREPLY=($(compgen -W 'error warning info debug' -- "$current")) && return ;;
+    --cgroup-manager) COMPREPLY=($(compgen -W 'cgroupfs systemd disabled' -- "$current")) && return ;;
+  esac
+  # What follows the container's id is the program's, or ps's.
+  if ((given > 0)) && [[ $command == exec || $command == ps ]]; then
+    COMPREPLY=($(compgen -f -- "$current"))
+    return
+  fi
+  if [[ $current == -* ]]; then
+    local options
+    options="$(_runtime_options global) $(_runtime_options "$command")"
+    COMPREPLY=($(compgen -W "${options//=/}" -- "$current"))
+    return
+  fi
+  case $command in
+    global | help) COMPREPLY=($(compgen -W "$_runtime_commands" -- "$current")) ;;
+    delete | exec | kill | pause | ps | resume | start | state)
+      if ((given == 0)); then COMPREPLY=($(compgen -W "$(_runtime_containers)" -- "$current")); fi
+      if [[ $command == kill ]] && ((given == 1)); then COMPREPLY=($(compgen -A signal -- "$current")); fi
+      ;;
+  esac
+}
+
+complete -F _runtime runtime
