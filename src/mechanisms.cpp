@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the library can do, out of the tables that it works with.
+#include <algorithm>
+#include <array>
+
 #include "features.hpp"
 #include "kernel/seccomp.hpp"
 #include "spec/mount_options.hpp"
@@ -7,10 +10,17 @@
 namespace oci::cli {
 namespace {
 
+/// Words that the tables know, for errors to name them, and that create refuses.
+constexpr std::array<std::string_view, 4> refused{"idmap", "ridmap", "SCMP_ACT_NOTIFY",
+                                                  "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
+
+void add(Names& names, std::string_view name) {
+  if (std::find(refused.begin(), refused.end(), name) == refused.end()) names.emplace_back(name);
+}
+
 Names names_of(std::span<const SeccompName> table) {
   Names names;
-  names.reserve(table.size());
-  for (const auto& row : table) names.emplace_back(row.name);
+  for (const auto& row : table) add(names, row.name);
   return names;
 }
 
@@ -19,7 +29,7 @@ Names names_of(std::span<const SeccompName> table) {
 Mechanisms mechanisms() {
   Mechanisms known;
   known.hooks = {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"};
-  for (const auto name : mount_option_names()) known.mount_options.emplace_back(name);
+  for (const auto name : mount_option_names()) add(known.mount_options, name);
   known.seccomp_actions = names_of(seccomp_actions());
   known.seccomp_operators = names_of(seccomp_operators());
   known.seccomp_architectures = names_of(seccomp_architectures());

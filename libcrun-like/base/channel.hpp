@@ -19,7 +19,6 @@ enum class Word : std::uint8_t {
   source,    ///< child: open the source of step `step` for me. Answer: go with the mount, or failure
   procfs,    ///< child: mount a procfs of my pid namespace for me. Answer: go with the mount, or failure
   terminal,  ///< child: here is the terminal's master. No answer
-  listener,  ///< child: here is the seccomp listener. Answer: go
   ready,     ///< child: all is set up; what follows needs start. Answer: go, once the container is remembered
   start,     ///< child: the same, and I wait here for go
   failure,   ///< either: `code` and `text` say why it ends

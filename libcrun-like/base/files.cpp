@@ -41,7 +41,12 @@ std::optional<std::string> try_read_file(FdRef dir, const std::string& path, std
   auto [file, code] = sys::try_openat(dir, path, O_RDONLY);
   if (code == ENOENT || code == ENOTDIR || code == ENODEV || code == ESRCH) return std::nullopt;
   if (code != 0) throw Error::system("open " + path + " (O_RDONLY)", code);
-  return read_all(file, path, limit);
+  try {
+    return read_all(file, path, limit);
+  } catch (const Error& error) {
+    if (error.code() == ESRCH || error.code() == ENODEV) return std::nullopt;  // what it told of has gone since
+    throw;
+  }
 }
 
 int try_write_file(FdRef dir, const std::string& path, std::string_view text) noexcept {
