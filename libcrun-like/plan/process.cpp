@@ -167,7 +167,7 @@ void add_identity(InitPlan& plan, const ProcessPlan& request) {
   add_scheduling(plan, request);
   add_limits(plan, process);
   if (value_of(environment(request), "HOME").empty()) plan.add(FindHome{process.user.uid}, "process.env");
-  plan.add(ChangeDirectory{process.cwd}, "process.cwd");
+  plan.add(ChangeDirectory{process.cwd, false, request.makes_cwd}, "process.cwd");
   plan.add(SealDescriptors{first_preserved + request.preserve_fds, request.start_fifo});
   // seccomp(2): without no_new_privs loading needs CAP_SYS_ADMIN, so it comes before that is gone.
   if (request.seccomp && !process.no_new_privileges) plan.add(LoadSeccomp(*request.seccomp), "linux.seccomp");
