@@ -78,7 +78,7 @@ def size_findings(root):
 
 
 def script_findings(root):
-    for path in files(root, ["tools/*", "bench/*", ".ci/*"]):
+    for path in files(root, ["tools/*", "tests/engines/*", "bench/*", ".ci/*"]):
         if path.is_file() and path.suffix not in {".md", ".cpp", ".json"} and LICENCE not in "".join(path.read_text().splitlines()[:3]):
             yield f"{path.relative_to(root)}:1: no licence line"
 

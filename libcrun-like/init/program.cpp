@@ -81,11 +81,11 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
-/// While this process still holds descriptors: not by way of one of them (CVE-2024-21626). A missing directory is made.
-int enter_as_root(const std::string& path) {
+/// While this process still holds descriptors: not by way of one of them (CVE-2024-21626).
+int enter_as_root(const std::string& path, bool made) {
   const Fd root = sys::openat(working_directory, "/", O_PATH | O_DIRECTORY);
   auto directory = try_open_in_root(root, path, O_PATH | O_DIRECTORY);
-  if (directory.code == ENOENT) directory = {make_in_root(root, path, Missing::directory), 0};
+  if (directory.code == ENOENT && made) directory = {make_in_root(root, path, Missing::directory), 0};
   if (directory.code != 0) return directory.code;
   return ::fchdir(directory.fd.get()) < 0 ? errno : 0;
 }
@@ -114,7 +114,7 @@ void perform(const FindHome& home, Scene& scene) {
 
 void perform(const ChangeDirectory& change, Scene& scene) {
   if (scene.in_directory) return;
-  const int code = change.last_chance ? enter_as_user(change.path) : enter_as_root(change.path);
+  const int code = change.last_chance ? enter_as_user(change.path) : enter_as_root(change.path, change.made);
   if (code == EACCES && !change.last_chance) return;
   if (code != 0) throw Error::system("chdir to cwd (\"" + change.path + "\")", code);
   // A working directory outside of the root reads as "(unreachable)…" (getcwd(2), CVE-2024-21626).

@@ -150,7 +150,8 @@ std::string line(const LoadSeccomp& step) {
   return "load a seccomp filter of " + std::to_string(step.filter.size()) + " instructions";
 }
 std::string line(const ChangeDirectory& step) {
-  return (step.last_chance ? "enter directory if not yet in it " : "enter directory ") + step.path;
+  return (step.last_chance ? "enter directory if not yet in it " : "enter directory ") + step.path +
+         (step.made || step.last_chance ? "" : ", which has to exist");
 }
 std::string line(const FindHome& step) {
   return "find the home of uid " + std::to_string(step.uid);

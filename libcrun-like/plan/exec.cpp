@@ -16,7 +16,8 @@ InitPlan plan_exec(ExecPlan request) {
                       .in_user_namespace = in_user_namespace,
                       .keyring = request.no_new_keyring ? "" : "_ses." + request.id,
                       .seccomp = std::move(request.seccomp),
-                      .preserve_fds = request.preserve_fds};
+                      .preserve_fds = request.preserve_fds,
+                      .makes_cwd = false};
   InitPlan plan;
   add_first(plan, process);
   add_labels(plan, process, Proc::host);

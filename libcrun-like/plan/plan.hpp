@@ -201,6 +201,7 @@ struct LoadSeccomp {
 struct ChangeDirectory {
   std::string path;
   bool last_chance = false;
+  bool made = true;  ///< when it is missing and root may
 };
 
 /// HOME where the environment has none, from the container's /etc/passwd.

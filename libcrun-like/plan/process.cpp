@@ -166,7 +166,7 @@ void add_identity(InitPlan& plan, const ProcessPlan& request) {
   if (!request.keyring.empty()) plan.add(JoinKeyring{request.keyring});
   add_scheduling(plan, request);
   if (value_of(environment(request), "HOME").empty()) plan.add(FindHome{process.user.uid}, "process.env");
-  plan.add(ChangeDirectory{process.cwd}, "process.cwd");
+  plan.add(ChangeDirectory{process.cwd, false, request.makes_cwd}, "process.cwd");
   plan.add(SealDescriptors{first_preserved + request.preserve_fds, request.start_fifo});
   add_limits(plan, process);  // now that nothing has to be opened any more: RLIMIT_NOFILE may be small
   // seccomp(2): without no_new_privs loading needs CAP_SYS_ADMIN, so it comes before that is gone.

@@ -109,6 +109,14 @@ TEST_CASE("exec --env adds to the configured environment, --cwd replaces the dir
   CHECK(has_line(out, "/tmp"));
 }
 
+TEST_CASE("exec --cwd with a directory that does not exist fails, and does not make it") {
+  Waiting b;
+  const auto r = b.exec({"cwd"}, {"--cwd", "/no/such"});
+  CHECK(r.status == 255);
+  CHECK_THAT(r.err, Contains("chdir to cwd") && Contains("No such file or directory"));
+  CHECK(::access(b.rootfs("no").c_str(), F_OK) != 0);
+}
+
 TEST_CASE("exec --cwd through a descriptor is refused") {  // CVE-2024-21626
   Waiting b;
   for (int fd = 3; fd < 20; ++fd) {
