@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a hostile container or caller tried on this runtime once, and must not get again.
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <csignal>
+
+#include "support/bundle.hpp"
+#include "support/catch.hpp"
+
+using Catch::Matchers::Contains;
+using test::Bundle;
+
+TEST_CASE("a sysctl cannot be spelled so that it leaves its namespace") {
+  Bundle b;
+  b.set("linux.sysctl", R"({"net.//.kernel.no_such": "1"})").args({"exit", "0"});
+  const auto r = b.create();
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("linux.sysctl.net.//.kernel.no_such: not the name of a setting"));
+}
+
+TEST_CASE("a sysctl is not written in a namespace that is the host's own") {
+  Bundle b;
+  b.set("linux.namespaces", R"([{"type": "mount"}, {"type": "network", "path": "/proc/self/ns/net"}])");
+  b.set("linux.sysctl", R"({"net.ipv4.ip_forward": "0"})").args({"exit", "0"});
+  const auto r = b.create();
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("is the host's network namespace"));
+}
+
+TEST_CASE("a process that exec leaves behind outlives it without a pid namespace, too") {
+  Bundle b;
+  b.set("linux.namespaces", R"([{"type": "mount"}, {"type": "ipc"}])").args({"pause"}).launch();
+  const auto file = b.path("exec.pid");
+  REQUIRE(b.exec({"pause"}, {"--detach", "--pid-file", file}).status == 0);
+  const auto pid = std::stoi(test::slurp(file));
+  ::usleep(100'000);
+  CHECK(::kill(pid, 0) == 0);
+  CHECK_THAT(test::slurp("/proc/" + std::to_string(pid) + "/stat"), !Contains(") Z "));
+}
+
+TEST_CASE("the host's /dev/null cannot be changed through standard input") {
+  Bundle b;
+  struct stat host {};
+  struct stat inside {};
+  REQUIRE(::stat("/dev/null", &host) == 0);
+  b.args({"pause"}).launch();
+  REQUIRE(::stat(("/proc/" + std::to_string(b.pid()) + "/fd/0").c_str(), &inside) == 0);
+  if (inside.st_rdev == host.st_rdev) CHECK((inside.st_dev != host.st_dev || inside.st_ino != host.st_ino));
+}
+
+TEST_CASE("a pid file that is a pipe or a device is written to, and stays when that fails") {
+  Bundle b;
+  const auto full = b.path("full");
+  REQUIRE(::mknod(full.c_str(), S_IFCHR | 0600, makedev(1, 7)) == 0);
+  CHECK(b.args({"pause"}).create({"--pid-file", full}).status == 1);
+  struct stat status {};
+  REQUIRE(::stat(full.c_str(), &status) == 0);
+  CHECK(S_ISCHR(status.st_mode));
+}
+
+TEST_CASE("a program is waited for although the caller ignores SIGCHLD") {
+  Bundle b;
+  REQUIRE(b.args({"exit", "7"}).run().status == 7);  // also writes config.json
+  const auto r = test::execute({.words = {"/bin/sh", "-c", "trap '' CHLD; exec \"$0\" \"$@\"", test::runtime_path(),
+                                          "--root", b.root(), "run", "--bundle", b.path("."), b.id()},
+                                .input = {},
+                                .descriptors = {},
+                                .environment = {},
+                                .directory = {}},
+                               b.path("out"), b.path("err"));
+  CHECK(r.status == 7);
+}
+
+TEST_CASE("a great many environment entries take no great time") {
+  Bundle b;
+  std::string env = "[\"PATH=/\"";
+  for (int i = 0; i < 60'000; ++i) env += ",\"V" + std::to_string(i) + "=x\"";
+  const auto r = b.args({"exit", "3"}).set("process.env", env + "]").run();
+  CHECK((r.status == 3 || r.err.find("argument list too long") != std::string::npos));
+}
