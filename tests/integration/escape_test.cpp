@@ -21,7 +21,8 @@ TEST_CASE("a sysctl cannot be spelled so that it leaves its namespace") {
 
 TEST_CASE("a sysctl is not written in a namespace that is the host's own") {
   Bundle b;
-  b.set("linux.namespaces", R"([{"type": "mount"}, {"type": "network", "path": "/proc/self/ns/net"}])");
+  b.remove("hostname")
+      .set("linux.namespaces", R"([{"type": "mount"}, {"type": "network", "path": "/proc/self/ns/net"}])");
   b.set("linux.sysctl", R"({"net.ipv4.ip_forward": "0"})").args({"exit", "0"});
   const auto r = b.create();
   CHECK(r.status == 1);
@@ -30,7 +31,7 @@ TEST_CASE("a sysctl is not written in a namespace that is the host's own") {
 
 TEST_CASE("a process that exec leaves behind outlives it without a pid namespace, too") {
   Bundle b;
-  b.set("linux.namespaces", R"([{"type": "mount"}, {"type": "ipc"}])").args({"pause"}).launch();
+  b.remove("hostname").set("linux.namespaces", R"([{"type": "mount"}, {"type": "ipc"}])").args({"pause"}).launch();
   const auto file = b.path("exec.pid");
   REQUIRE(b.exec({"pause"}, {"--detach", "--pid-file", file}).status == 0);
   const auto pid = std::stoi(test::slurp(file));
