@@ -138,7 +138,9 @@ Fd StateDirectory::make_start_fifo() const {
 }
 
 bool StateDirectory::awaits_start() const {
-  return sys::try_fstatat(dir_, fifo_name).has_value();
+  // Without a reader (ENXIO, fifo(7)) the process has gone on, although a `start` that was killed has left the fifo
+  // behind.
+  return sys::try_openat(dir_, fifo_name, O_WRONLY | O_NONBLOCK).code == 0;
 }
 
 std::string StateDirectory::seccomp_cache() const {
