@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <optional>
 
 #include "base/files.hpp"
 #include "base/log.hpp"
