@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <optional>
 
 #include "base/files.hpp"
 #include "base/log.hpp"
@@ -160,19 +161,22 @@ void kill(const CommandLine& line) {
       line, [&](const Store& store, const std::string& id) { Container::open(store, id).kill(*signal, line.all); });
 }
 
-bool can_be_read(const Store& store, const std::string& id) {
+/// Absent when there is none, or its state makes no sense.
+std::optional<Container> try_read(const Store& store, const std::string& id) {
   try {
-    return Container::open(store, id).state().status != Status::unknown;
+    auto container = Container::open(store, id);
+    if (container.state().status != Status::unknown) return container;
   } catch (const Error&) {
-    return false;
   }
+  return std::nullopt;
 }
 
 void remove(const CommandLine& line) {
   for_each_meant(line, [&](const Store& store, const std::string& id) {
+    if (!line.force) return Container::open(store, id).remove();
     // Only what nobody can make sense of may go without a look at its processes.
-    if (line.force && !can_be_read(store, id)) return remove_remains(store, id);
-    Container::open(store, id).remove(line.force);
+    const auto container = try_read(store, id);
+    return container ? container->remove(true) : remove_remains(store, id);
   });
 }
 

@@ -119,7 +119,7 @@ class Container {
   std::vector<pid_t> processes() const;
   /// Runs another process in it. Returns its exit status, or 0 at once when detached.
   int exec(const ExecOptions& options) const;
-  /// Deletes a stopped container; a created one is killed first. With `force`, any.
+  /// Deletes a stopped container; a created one is killed first. With `force`, any, also one that is not there.
   void remove(bool force = false) const;
 
  private:

@@ -41,6 +41,18 @@ State state_of(const StateDirectory& directory, const std::string& id) {
   return state;
 }
 
+/// Absent when there is no such container, or not any more.
+std::optional<StateDirectory> try_lock(const Store& store, const std::string& id) {
+  try {
+    auto directory = StateDirectory::open(store, id);
+    directory.lock();
+    return directory;
+  } catch (const Error& error) {
+    if (error.code() == ENOENT) return std::nullopt;
+    throw;
+  }
+}
+
 std::string state_json_of(const Record& record, const char* status, pid_t pid) {
   return state_json({record.id, status, record.bundle, record.annotations}, pid);
 }
@@ -163,11 +175,14 @@ std::vector<pid_t> Container::processes() const {
 }
 
 void Container::remove(bool force) const {
-  auto directory = StateDirectory::open(store_, id_);
-  directory.lock();
+  auto directory = try_lock(store_, id_);
+  if (!directory) {
+    if (force) return;
+    throw Error("container does not exist", ENOENT);
+  }
   std::optional<Record> record;
   try {
-    record = directory.load();
+    record = directory->load();
   } catch (const Error& error) {
     if (!force) throw;
     log::warning(error.what());
@@ -177,10 +192,10 @@ void Container::remove(bool force) const {
       throw Error("container " + id_ + " has not been created completely; delete --force removes what there is");
     return remove_remains(store_, id_);
   }
-  const auto status = status_of(directory, *record);
+  const auto status = status_of(*directory, *record);
   if (!force && status != Status::stopped && status != Status::created)
     throw Error("cannot delete container " + id_ + " that is not stopped: " + to_string(status));
-  remove_container(directory, *record, force);
+  remove_container(*directory, *record, force);
 }
 
 std::vector<State> list(const Store& store) {

@@ -106,6 +106,8 @@ StateDirectory StateDirectory::open(const Store& store, const std::string& id) {
 void StateDirectory::lock() const {
   while (::flock(dir_.get(), LOCK_EX) < 0)
     if (errno != EINTR) throw Error::system("lock " + path_);
+  // Whoever held the lock may have deleted the container; the id may be another's by now.
+  if (sys::fstat(dir_).st_nlink == 0) throw Error("container does not exist", ENOENT);
 }
 
 void StateDirectory::unlock() const {
@@ -149,7 +151,10 @@ std::string StateDirectory::seccomp_cache() const {
 
 void StateDirectory::remove() {
   made_here_ = false;
-  const Directory entries(::fdopendir(sys::openat(dir_, ".", O_RDONLY | O_DIRECTORY).release()));
+  auto own = sys::try_openat(dir_, ".", O_RDONLY | O_DIRECTORY);
+  if (own.code == ENOENT) return;  // another has been quicker
+  if (own.code != 0) throw Error::system("open " + path_, own.code);
+  const Directory entries(::fdopendir(own.fd.release()));
   if (!entries) throw Error::system("list " + path_);
   while (const auto* entry = ::readdir(entries.get())) {
     const std::string_view name(entry->d_name);

@@ -42,7 +42,7 @@ TEST_CASE("a container is created, then running, then stopped, then gone") {
   CHECK(b.status() == "created");
   REQUIRE(b.start().status == 0);
   CHECK(b.status() == "running");
-  REQUIRE(b.kill("TERM").status == 0);
+  REQUIRE(b.kill("KILL").status == 0);
   CHECK(b.becomes("stopped"));
   CHECK(b.remove_container().status == 0);
   CHECK_THAT(b.state().err, Contains("does not exist"));
