@@ -2,6 +2,7 @@
 // Runs the tests, one line for each on standard output, "ok NAME", "not ok NAME" or "skip NAME  REASON", and a last
 // line "N passed, N failed, N skipped". What failed in a test stands above its line.
 #define CATCH_CONFIG_RUNNER
+#include <csignal>
 #include <cstdio>
 #include <optional>
 
@@ -72,6 +73,8 @@ void test::skip(const std::string& reason) {
 }
 
 int main(int argc, char* argv[]) {
+  // A shell cannot trap what was ignored when it began (nohup, CI): tests that send signals would wait for ever.
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
   Catch::Session session;
 #if CATCH_VERSION_MAJOR >= 3
   session.configData().allowZeroTests = true;  // as version 2: a filter may match in another suite
