@@ -38,10 +38,8 @@ class Creation {
   /// From now on the container is remembered.
   void keep() noexcept;
 
-  const Spec& spec() const noexcept { return spec_; }
   const Record& record() const noexcept { return record_; }
   const Pidfd& process() { return child_->pidfd(); }
-  const StateDirectory& state() const noexcept { return state_; }
   Fd take_terminal() noexcept { return std::move(terminal_); }
 
  private:

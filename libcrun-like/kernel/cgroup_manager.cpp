@@ -172,15 +172,6 @@ class CgroupfsCgroups final : public CgroupManager {
     throw error;
   }
 
-  /// On the way out with another error, which says more than a failure to clean up would.
-  void undo() noexcept {
-    try {
-      remove();
-    } catch (const Error& error) {
-      log::warning(error.what());
-    }
-  }
-
   bool may_do_without(int code) const {
     return may_do_without_ && (code == EACCES || code == EPERM || code == EROFS) && is_unprivileged();
   }

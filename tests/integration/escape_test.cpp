@@ -47,7 +47,15 @@ TEST_CASE("the host's /dev/null cannot be changed through standard input") {
   REQUIRE(::stat("/dev/null", &host) == 0);
   b.args({"pause"}).launch();
   REQUIRE(::stat(("/proc/" + std::to_string(b.pid()) + "/fd/0").c_str(), &inside) == 0);
-  if (inside.st_rdev == host.st_rdev) CHECK((inside.st_dev != host.st_dev || inside.st_ino != host.st_ino));
+  REQUIRE(S_ISCHR(inside.st_mode));
+  REQUIRE(inside.st_rdev == host.st_rdev);
+  CHECK((inside.st_dev != host.st_dev || inside.st_ino != host.st_ino));
+}
+
+TEST_CASE("the host's /dev/null cannot be changed through a masked file") {
+  Bundle b;
+  const auto r = b.set("linux.maskedPaths", R"(["/proc/version"])").args({"cat", "/proc/self/mountinfo"}).run();
+  CHECK_THAT(test::line_with(r.out, " /proc/version "), Contains(" /proc/version ro,"));
 }
 
 TEST_CASE("a pid file that is a pipe or a device is written to, and stays when that fails") {
