@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -233,7 +234,7 @@ struct Execute {
   std::vector<std::string> env;
 };
 
-using Action =
+using AnyAction =
     std::variant<JoinNamespaces, JoinProcess, EnterRoot, Unshare, SetTimeOffsets, BecomeRoot, Fork, Meet, AwaitStart,
                  SetPropagation, BindRoot, MountFilesystem, BindMount, ChangeMount, MakeDevices, MaskPath, ReadonlyPath,
                  RemountRootReadonly, PivotRoot, MoveRoot, ChangeRoot, SetRootPropagation, RaiseLoopback, SetHostname,
@@ -241,6 +242,16 @@ using Action =
                  SetScheduler, SetIoPriority, SetAffinity, SetPersonality, JoinKeyring, SetLabel, SetUser,
                  DropBoundingSet, SetCapabilities, NoNewPrivileges, LoadSeccomp, ChangeDirectory, FindHome, FindProgram,
                  SealDescriptors, NewSession, UseHostProc, Execute>;
+
+/// One of them. What a variant of so many needs to be moved and destroyed is made once, in plan.cpp: in every file that
+/// adds a step it would cost the compiler seconds.
+struct Action : AnyAction {
+  template <class T>
+  Action(std::in_place_type_t<T> type, T action) : AnyAction(type, std::move(action)) {}
+  Action(Action&&) noexcept;
+  Action& operator=(Action&&) noexcept;
+  ~Action();
+};
 
 struct Step {
   Action action;
@@ -252,10 +263,18 @@ struct InitPlan {
   int clone_flags = 0;  ///< CLONE_NEW… for the process to be born with
   std::vector<Step> steps;
 
+  InitPlan();
+  InitPlan(InitPlan&&) noexcept;
+  InitPlan& operator=(InitPlan&&) noexcept;
+  ~InitPlan();
+
   template <class T>
   T& add(T action, std::string field = {}) {
-    return std::get<T>(steps.emplace_back(Step{Action(std::move(action)), std::move(field)}).action);
+    return *std::get_if<T>(&push({Action(std::in_place_type<T>, std::move(action)), std::move(field)}));
   }
+
+ private:
+  Action& push(Step step);
 };
 
 /// One line: "mount proc at /proc (nosuid,nodev,noexec)". Golden tests, --debug and error messages show it.

@@ -9,6 +9,7 @@
 
 #include "base/files.hpp"
 #include "plan/create.hpp"
+#include "plans_directory.hpp"  // made by meson
 #include "spec/check.hpp"
 #include "spec/decode.hpp"
 #include "support/catch.hpp"
