@@ -11,8 +11,7 @@ namespace oci::cli {
 namespace {
 
 /// Words that the tables know, for errors to name them, and that create refuses.
-constexpr std::array<std::string_view, 4> refused{"idmap", "ridmap", "SCMP_ACT_NOTIFY",
-                                                  "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
+constexpr std::array<std::string_view, 2> refused{"SCMP_ACT_NOTIFY", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
 
 void add(Names& names, std::string_view name) {
   if (std::find(refused.begin(), refused.end(), name) == refused.end()) names.emplace_back(name);
@@ -40,6 +39,7 @@ Mechanisms mechanisms() {
   known.rdma = true;
   known.apparmor = true;
   known.selinux = true;
+  known.idmapped_mounts = true;
   return known;
 }
 

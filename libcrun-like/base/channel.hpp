@@ -17,6 +17,7 @@ enum class Word : std::uint8_t {
   adopt,     ///< child: I exist, and need what only the runtime may do (id maps, a scope, network devices). Answer: go
   hooks,     ///< child: the mounts stand, pivot_root comes next. Answer: go
   source,    ///< child: open the source of step `step` for me. Answer: go with the mount, or failure
+  idmap,     ///< child: map the ids of this new file system, as step `step` says. Answer: go, or failure
   procfs,    ///< child: mount a procfs of my pid namespace for me. Answer: go with the mount, or failure
   terminal,  ///< child: here is the terminal's master. No answer
   ready,     ///< child: all is set up; what follows needs start. Answer: go, once the container is remembered

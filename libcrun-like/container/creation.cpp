@@ -15,6 +15,7 @@
 #include "kernel/seccomp.hpp"
 #include "plan/create.hpp"
 #include "plan/hooks.hpp"
+#include "plan/mount_id_maps.hpp"
 #include "plan/namespaces.hpp"
 #include "spec/check.hpp"
 #include "spec/decode.hpp"
@@ -119,6 +120,7 @@ void Creation::launch() {
                      .no_new_keyring = options_.no_new_keyring,
                      .preserve_fds = inheritance_.preserve_fds,
                      .extra_env = inheritance_.extra_env};
+  if (needs_container_ids(spec_)) request.container_ids = container_id_maps(spec_.linux);
   if (spec_.linux.seccomp) {
     auto program = seccomp_program(*spec_.linux.seccomp, state_.seccomp_cache());
     if (program.notifies) throw Error("linux.seccomp: SCMP_ACT_NOTIFY is not implemented by this runtime yet");
@@ -159,6 +161,7 @@ void Creation::serve(Message message) {
       return child_->answer(Word::go);
     }
     case Word::source:
+    case Word::idmap:
     case Word::procfs:
       return open_mount(message);
     case Word::terminal:
@@ -174,7 +177,7 @@ void Creation::serve(Message message) {
 /// owns.
 void Creation::adopt() {
   const pid_t pid = child_->pid();
-  write_id_maps(pid, spec_.linux.uid_mappings, spec_.linux.gid_mappings);
+  at_path([] { return "linux"; }, [&] { write_id_maps(pid, spec_.linux.uid_mappings, spec_.linux.gid_mappings); });
   const auto& process = *spec_.process;
   if (process.oom_score_adj)
     in_context([] { return std::string("process.oomScoreAdj"); },
@@ -199,7 +202,14 @@ void Creation::open_mount(const Message& message) {
   try {
     if (message.word == Word::procfs)
       return child_->answer(Word::go, open_procfs_for(std::get<MountFilesystem>(action).pid_namespace));
-    child_->answer(Word::go, open_source_for(child_->pidfd(), std::get<BindMount>(action)));
+    if (message.word == Word::idmap) {
+      id_mapper_.map(message.fd, std::get<MountFilesystem>(action));
+      return child_->answer(Word::go);
+    }
+    const auto& bind = std::get<BindMount>(action);
+    const auto mount = open_source_for(child_->pidfd(), bind);
+    id_mapper_.map(mount, bind);
+    child_->answer(Word::go, mount);
   } catch (const Error& error) {
     child_->refuse(error);
   }

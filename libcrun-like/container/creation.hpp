@@ -6,6 +6,7 @@
 #include <string>
 
 #include "container/entry.hpp"
+#include "container/id_mapper.hpp"
 #include "container/launch.hpp"
 #include "container/state.hpp"
 #include "kernel/cgroup_manager.hpp"
@@ -65,6 +66,7 @@ class Creation {
   std::unique_ptr<CgroupManager> cgroup_;
   Record record_;
   std::optional<Child> child_;
+  IdMapper id_mapper_;
   Fd terminal_;
   bool wrote_pid_file_ = false;
   bool ran_hooks_ = false;

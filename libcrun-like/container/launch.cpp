@@ -23,7 +23,7 @@ bool may_say(const Action& action, Word word) {
   if (const auto* meet = std::get_if<Meet>(&action)) return meet->word == word;
   if (const auto* bind = std::get_if<BindMount>(&action)) return word == Word::source && bind->opened_by_parent;
   if (const auto* mount = std::get_if<MountFilesystem>(&action))
-    return word == Word::procfs && mount->foreign_processes;
+    return (word == Word::procfs && mount->foreign_processes) || (word == Word::idmap && mount->id_maps);
   return word == Word::terminal && std::holds_alternative<OpenTerminal>(action);
 }
 

@@ -89,8 +89,11 @@ MountFd open_procfs_for(FdRef pid_namespace) {
 MountFd open_source_for(const Pidfd& child, const BindMount& bind) {
   const WayBack way_back;
   if (::setns(child.get(), CLONE_NEWNS) < 0) throw Error::system("setns to the container's mount namespace");
-  return sys::open_tree(working_directory, bind.source,
-                        OPEN_TREE_CLONE | (bind.recursive ? static_cast<unsigned>(AT_RECURSIVE) : 0U));
+  const unsigned flags =
+      (bind.recursive ? unsigned{AT_RECURSIVE} : 0) | (bind.source_nofollow ? unsigned{AT_SYMLINK_NOFOLLOW} : 0);
+  MountFd mount(::open_tree(working_directory.get(), bind.source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags));
+  if (!mount) throw Error::system("bind source " + bind.source);
+  return mount;
 }
 
 }  // namespace oci

@@ -14,8 +14,8 @@ void outlive_runtime() {
 
 }  // namespace
 
-Message ask(Scene& scene, Word word) {
-  if (!send(scene.parent, {word, scene.step, 0, {}, {}})) throw Error("the runtime has gone away");
+Message ask(Scene& scene, Word word, FdRef attached) {
+  if (!send(scene.parent, {word, scene.step, 0, {}, {}}, attached)) throw Error("the runtime has gone away");
   auto answer = receive(scene.parent);
   if (!answer) throw Error("the runtime has gone away");
   if (answer->word == Word::failure) throw Error(answer->text, answer->code);

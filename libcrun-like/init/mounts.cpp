@@ -110,6 +110,7 @@ void attach_new(const MountFilesystem& step, const Place& place, Scene& scene) {
   auto mount = step.foreign_processes ? foreign_proc(step, scene) : make_filesystem(step, parameters_for(step, place));
   if (step.copy_up && !place.made) copy_directory(place.file, mount);
   set_label(step, mount);
+  if (step.id_maps) ask(scene, Word::idmap, mount);
   check(attach(mount, place), step);
   check(change_attributes(mount, {.propagation = step.attributes.propagation}, false), step);
   const bool writable = (step.attributes.set & MOUNT_ATTR_RDONLY) == 0;
@@ -122,6 +123,7 @@ void attach_new(const MountFilesystem& step, const Place& place, Scene& scene) {
 /// What is bound where the kernel says no to the file system: with all its flags, on everything below as well
 /// (CVE-2023-25809).
 void attach_stand_in(const MountFilesystem& step, const Place& place, Scene& scene) {
+  if (step.id_maps) throw Error(describe_mount_step(step) + ": what stands in for it cannot be id-mapped", EPERM);
   const MountAttributes attributes{.recursive_set = step.attributes.set,
                                    .propagation = {static_cast<unsigned long>(MS_SLAVE) | MS_REC}};
   auto tree = clone_tree(working_directory, step.stand_in, AT_RECURSIVE, attributes, scene);
@@ -146,6 +148,7 @@ void mount_now(const MountFilesystem& step, const Place& place, Scene& scene) {
 void mount_before(const MountFilesystem& step, const Place& place, Scene& scene) {
   if (step.foreign_processes)
     throw Error(describe_mount_step(step) + ": needs fsopen(2), Linux 5.2, and move_mount(2)", ENOSYS);
+  if (step.id_maps) throw Error(describe_mount_step(step) + ": needs fsmount(2) and mount_setattr(2)", ENOSYS);
   const auto parameters = parameters_for(step, place);
   if (step.copy_up) throw Error(describe_mount_step(step) + ": tmpcopyup needs fsopen(2), Linux 5.2", ENOSYS);
   int code = legacy::mount_filesystem(step, parameters, place, scene);

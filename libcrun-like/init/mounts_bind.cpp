@@ -97,16 +97,19 @@ Place place_of(const BindMount& step, FdRef source, Scene& scene) {
       step.target, [&] { return kind_of(source); }, reach, scene);
 }
 
-/// True when the source was a link and has been made again.
-bool copies_link(const BindMount& step, Scene& scene) {
-  if (!step.copy_symlink) return false;
-  const auto status = sys::try_fstatat(working_directory, step.source);
-  if (!status || !S_ISLNK(status->st_mode)) return false;
-  const auto text = sys::readlinkat(working_directory, step.source);
+bool copies_link(const BindMount& step, FdRef source) {
+  return step.copy_symlink && S_ISLNK(sys::fstat(source).st_mode);
+}
+
+/// The same link may be there already: the container's root outlives the container.
+void copy_link(const BindMount& step, FdRef source, Scene& scene) {
+  const auto text = sys::readlinkat(source, "");
   const auto [directory, name] = open_parent_in_root(scene.root, step.target);
-  if (::symlinkat(text.c_str(), directory.get(), name.c_str()) < 0 && errno != EEXIST)
-    throw Error::system("make the link " + step.target + " to " + text);
-  return true;
+  if (::symlinkat(text.c_str(), directory.get(), name.c_str()) == 0) return;
+  const int code = errno;
+  const auto there = sys::try_fstatat(directory, name);
+  const bool same = there && S_ISLNK(there->st_mode) && sys::readlinkat(directory, name) == text;
+  if (!same) throw Error::system("make the link " + step.target + " to " + text, code);
 }
 
 void remember(const BindMount& step, MountFd& mount, Scene& scene) {
@@ -117,6 +120,7 @@ void remember(const BindMount& step, MountFd& mount, Scene& scene) {
 
 void bind_now(const BindMount& step, Scene& scene) {
   auto tree = clone_source(step, scene);
+  if (copies_link(step, tree)) return copy_link(step, tree, scene);
   check_proc(step, tree);
   const auto place = place_of(step, tree, scene);
   int code = attach(tree, place);
@@ -128,11 +132,13 @@ void bind_now(const BindMount& step, Scene& scene) {
 }
 
 void bind_before(const BindMount& step, Scene& scene) {
-  if (step.opened_by_parent)
-    throw Error(describe_mount_step(step) + ": needs open_tree(2), Linux 5.2, and move_mount(2)", ENOSYS);
+  if (step.id_maps)
+    throw Error(describe_mount_step(step) + ": needs open_tree(2) and mount_setattr(2), Linux 5.12", ENOSYS);
+  // The runtime has nothing to hand over that mount(2) takes: what this process may not reach stays out of reach.
   const auto [source, code] =
       sys::try_openat(working_directory, step.source, O_PATH | (step.source_nofollow ? O_NOFOLLOW : 0));
   if (code != 0) throw Error::system("bind source " + step.source, code);
+  if (copies_link(step, source)) return copy_link(step, source, scene);
   check_proc(step, source);
   check(legacy::bind(source, place_of(step, source, scene), step.recursive, scene), step);
   if (step.target == "/dev") scene.dev.reset();
@@ -146,7 +152,6 @@ void bind_before(const BindMount& step, Scene& scene) {
 }  // namespace
 
 void perform(const BindMount& step, Scene& scene) {
-  if (copies_link(step, scene)) return;
   with_mount_api(
       scene, [&] { bind_now(step, scene); }, [&] { bind_before(step, scene); });
 }

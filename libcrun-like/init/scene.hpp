@@ -39,9 +39,9 @@ struct Scene {
   std::uint32_t step = 0;          ///< the one being performed
 };
 
-/// Says `word` and waits for the answer, which it returns. @throws Error what the runtime answered, if that was a
-/// failure
-Message ask(Scene& scene, Word word);
+/// Says `word`, with `attached` if it is there, and waits for the answer, which it returns. @throws Error what the
+/// runtime answered, if that was a failure
+Message ask(Scene& scene, Word word, FdRef attached = FdRef(-1));
 
 /// A directory descriptor of a procfs of this pid namespace that nothing hides or redirects: the container's own, taken
 /// before it was attached, or a detached one made now (CVE-2019-16884, CVE-2025-52881).

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/create.hpp"
 
+#include <linux/capability.h>
+
 #include "oci/error.hpp"
 #include "plan/hooks.hpp"
 #include "plan/mounts.hpp"
@@ -58,10 +60,13 @@ InitPlan plan_create(CreatePlan request) {
   if (!namespaces.new_user) add_first(plan, process);  // else the runtime does it, which keeps the host's privileges
   const FdRef pid_namespace = add_namespaces(plan, spec.linux, namespaces);
 
+  const bool may_mount = (request.host.capabilities & (std::uint64_t{1} << CAP_SYS_ADMIN)) != 0;
   const MountHost mounts{.bundle = request.bundle,
                          .cgroup_directory = request.cgroup,
                          .user_namespace = namespaces.user || request.host.in_user_namespace,
-                         .parent_opens_sources = namespaces.new_user,
+                         .parent_opens_sources = namespaces.user && may_mount,
+                         .may_map_ids = may_mount,
+                         .container_ids = std::move(request.container_ids),
                          .enters_pid_namespace_later = pid_namespace.get() >= 0,
                          .pid_namespace = pid_namespace,
                          .no_pivot = request.no_pivot,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The order in which a container comes to be: the story of `create`, as the list that its process will perform.
 #pragma once
+#include "kernel/id_maps.hpp"
 #include "oci/spec.hpp"
 #include "plan/host.hpp"
 #include "plan/plan.hpp"
@@ -19,6 +20,7 @@ struct CreatePlan {
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;
   std::vector<std::string> extra_env{};
+  IdMaps container_ids{};  ///< where needs_container_ids() says so
   std::optional<LoadSeccomp> seccomp{};
   Fd start_fifo{};  ///< empty: the runtime itself says when to start (run)
 };

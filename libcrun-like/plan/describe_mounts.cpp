@@ -26,6 +26,22 @@ std::string octal(mode_t mode) {
   return "0" + std::string(digits.data(), end);
 }
 
+std::string mappings_in_words(const std::vector<IdMapping>& mappings) {
+  std::string text;
+  for (const auto& mapping : mappings)
+    text.append(text.empty() ? "" : "#")
+        .append(std::to_string(mapping.container_id) + "-" + std::to_string(mapping.host_id) + "-" +
+                std::to_string(mapping.size));
+  return text;
+}
+
+/// The way crun's option says it.
+std::string in_words(const std::optional<MountIdMaps>& maps) {
+  if (!maps) return {};
+  return (maps->recursive ? "ridmap=uids=" : "idmap=uids=") + mappings_in_words(maps->uids) +
+         ";gids=" + mappings_in_words(maps->gids);
+}
+
 }  // namespace
 
 std::string describe_mount_step(const SetPropagation& step) {
@@ -41,6 +57,7 @@ std::string describe_mount_step(const MountFilesystem& step) {
   std::string options = in_words(step.attributes);
   for (const auto& parameter : step.parameters) append(options, parameter);
   if (step.copy_up) append(options, "tmpcopyup");
+  append(options, in_words(step.id_maps));
   return "mount " + step.type + " at " + step.target + in_brackets(options);
 }
 
@@ -50,6 +67,7 @@ std::string describe_mount_step(const BindMount& step) {
   if (step.source_nofollow) append(options, "src-nofollow");
   if (step.target_nofollow) append(options, "dest-nofollow");
   if (step.copy_symlink) append(options, "copy-symlink");
+  append(options, in_words(step.id_maps));
   return "bind " + step.source + " at " + step.target + in_brackets(options);
 }
 

@@ -5,11 +5,13 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/handle.hpp"
 #include "base/mount_attributes.hpp"
+#include "oci/spec.hpp"
 
 namespace oci {
 
@@ -26,6 +28,16 @@ struct BindRoot {
   bool masks_files = false;      ///< MaskPath steps follow: keep the host's /dev/null while it can be trusted
 };
 
+/// mount_setattr(2) MOUNT_ATTR_IDMAP: whom the mount shows for the owners that the file system has. `container_id` of a
+/// mapping is the file system's, `host_id` what the host sees (user_namespaces(7) the other way round). The runtime
+/// does it, because that takes privileges over the file system, and the privilege to write the maps.
+struct MountIdMaps {
+  std::vector<IdMapping> uids{};
+  std::vector<IdMapping> gids{};
+  bool recursive = false;  ///< the mounts below as well
+  bool operator==(const MountIdMaps&) const = default;
+};
+
 /// A new instance of a file system: fsopen, fsconfig, fsmount, move_mount.
 struct MountFilesystem {
   std::string type{};
@@ -36,8 +48,9 @@ struct MountFilesystem {
   bool copy_up = false;    ///< tmpfs: starts with the content of the directory it covers
   std::string stand_in{};  ///< directory of the host, bound where the kernel does not permit the mount (sysfs, cgroup2)
   std::string label{};     ///< mqueue: has no context= parameter, its directory is labelled instead
-  bool foreign_processes = false;  ///< proc of a pid namespace that this process is not in yet
-  FdRef pid_namespace{-1};         ///< that namespace, where it is known; the plan's maker keeps it
+  bool foreign_processes = false;        ///< proc of a pid namespace that this process is not in yet
+  FdRef pid_namespace{-1};               ///< that namespace, where it is known; the plan's maker keeps it
+  std::optional<MountIdMaps> id_maps{};  ///< asked of the runtime (Word::idmap)
 };
 
 /// A directory or file of the host seen in the container: open_tree, mount_setattr, move_mount.
@@ -45,14 +58,16 @@ struct BindMount {
   std::string source{};  ///< on the host, absolute
   std::string target{};
   bool recursive = false;
-  bool opened_by_parent = false;  ///< the mapped root may not reach the source: ask the runtime (Word::source)
-  bool source_nofollow = false;   ///< binds the link that the source is
-  bool target_nofollow = false;   ///< on the link that the target is
-  bool copy_symlink = false;      ///< a link is made again instead of bound
-  MountAttributes attributes;     ///< empty: the source's flags stay as they are
+  /// The mapped root may not reach the source, or there are id maps: ask the runtime (Word::source).
+  bool opened_by_parent = false;
+  bool source_nofollow = false;  ///< binds the link that the source is
+  bool target_nofollow = false;  ///< on the link that the target is
+  bool copy_symlink = false;     ///< a link is made again instead of bound
+  MountAttributes attributes;    ///< empty: the source's flags stay as they are
   /// Those of `attributes.clear` that the options name. The kernel may hold on to the others in a user namespace
   /// (mount_namespaces(7), locked flags), to these not.
   std::uint64_t insists_on_clearing = 0;
+  std::optional<MountIdMaps> id_maps{};
 };
 
 /// Changes a mount of the container: read-only once it has been filled, or what the option "remount" says.

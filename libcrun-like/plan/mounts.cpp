@@ -10,6 +10,7 @@
 #include "base/files.hpp"
 #include "plan/devices.hpp"
 #include "plan/field_error.hpp"
+#include "plan/mount_id_maps.hpp"
 #include "spec/mount_options.hpp"
 
 namespace oci {
@@ -69,32 +70,22 @@ std::string destination(const Mount& mount) {
   return target;
 }
 
-void refuse_id_maps(const Mount& mount, const MountOptions& options) {
-  const auto extension = std::find_if(options.parameters.begin(), options.parameters.end(), [](const auto& word) {
-    return word.starts_with("idmap=") || word.starts_with("ridmap=");
-  });
-  if (!mount.uid_mappings.empty()) throw field_error("uidMappings", "id-mapped mounts are not supported");
-  if (!mount.gid_mappings.empty()) throw field_error("gidMappings", "id-mapped mounts are not supported");
-  if (extension != options.parameters.end()) throw field_error("options", *extension + " is not supported");
-  if (options.id_map == MountOptions::IdMap::none) return;
-  const bool all = options.id_map == MountOptions::IdMap::recursive;
-  throw field_error("options", std::string(all ? "ridmap" : "idmap") + " is not supported");
-}
-
 /// A bind with any flag has exactly the flags that are named; the access times' mode is inherited unless it is named,
 /// too (mount(2), MS_REMOUNT | MS_BIND).
-BindMount bind_step(const Mount& mount, MountOptions options, std::string target, const MountHost& host) {
+BindMount bind_step(const Mount& mount, MountOptions options, std::optional<MountIdMaps> id_maps, std::string target,
+                    const MountHost& host) {
   if (mount.source.empty()) throw field_error("source", "missing, and a bind needs one");
   if (!options.parameters.empty())
     throw field_error("options", "\"" + options.parameters.front() + "\" is no option of a bind");
   BindMount step{.source = below_bundle(mount.source, host),
                  .target = std::move(target),
                  .recursive = options.recursive,
-                 .opened_by_parent = host.parent_opens_sources,
-                 .source_nofollow = options.source_nofollow,
+                 .source_nofollow = options.source_nofollow || options.copy_symlink,
                  .target_nofollow = options.target_nofollow,
                  .copy_symlink = options.copy_symlink,
-                 .attributes = std::move(options.attributes)};
+                 .attributes = std::move(options.attributes),
+                 .id_maps = std::move(id_maps)};
+  step.opened_by_parent = host.parent_opens_sources || step.id_maps;
   auto& attributes = step.attributes;
   attributes.superblock = 0;
   step.insists_on_clearing = attributes.clear;
@@ -105,8 +96,8 @@ BindMount bind_step(const Mount& mount, MountOptions options, std::string target
   return step;
 }
 
-MountFilesystem filesystem_step(const Mount& mount, MountOptions options, std::string target, const Spec& spec,
-                                const MountHost& host) {
+MountFilesystem filesystem_step(const Mount& mount, MountOptions options, std::optional<MountIdMaps> id_maps,
+                                std::string target, const Spec& spec, const MountHost& host) {
   if (mount.type.empty()) throw field_error("type", "missing, and the options name no bind");
   if (options.copy_up && mount.type != "tmpfs")
     throw field_error("options", "tmpcopyup is for tmpfs, not " + mount.type);
@@ -117,7 +108,8 @@ MountFilesystem filesystem_step(const Mount& mount, MountOptions options, std::s
                        .target = std::move(target),
                        .parameters = std::move(options.parameters),
                        .attributes = std::move(options.attributes),
-                       .copy_up = options.copy_up};
+                       .copy_up = options.copy_up,
+                       .id_maps = std::move(id_maps)};
   if (options.target_nofollow) throw field_error("options", "dest-nofollow is for binds, not " + mount.type);
   // A new file system is one mount: what is asked for all below is asked for it.
   auto& attributes = step.attributes;
@@ -143,16 +135,21 @@ MountFilesystem filesystem_step(const Mount& mount, MountOptions options, std::s
 
 void add_mount(InitPlan& plan, const Mount& mount, std::string field, const Spec& spec, const MountHost& host) {
   auto options = parse_mount_options(mount.options);
-  refuse_id_maps(mount, options);
+  auto id_maps = mount_id_maps(mount, options, host.container_ids);
+  if (id_maps && !host.may_map_ids)
+    throw field_error("options", "an id-mapped mount needs CAP_SYS_ADMIN, which the runtime does not have");
   auto target = destination(mount);
   if (options.remount) {
+    // mount_setattr(2): "The mount must be a detached/anonymous mount".
+    if (id_maps) throw field_error("options", "remount cannot map the ids of a mount that is already in use");
     if (!options.parameters.empty())
       throw field_error("options", "remount cannot change \"" + options.parameters.front() + "\"");
     plan.add(ChangeMount{std::move(target), std::move(options.attributes)}, std::move(field));
   } else if (is_bind(mount, options)) {
-    plan.add(bind_step(mount, std::move(options), std::move(target), host), std::move(field));
+    plan.add(bind_step(mount, std::move(options), std::move(id_maps), std::move(target), host), std::move(field));
   } else {
-    plan.add(filesystem_step(mount, std::move(options), std::move(target), spec, host), std::move(field));
+    plan.add(filesystem_step(mount, std::move(options), std::move(id_maps), std::move(target), spec, host),
+             std::move(field));
   }
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 #include <string>
 
+#include "kernel/id_maps.hpp"
 #include "oci/spec.hpp"
 #include "plan/plan.hpp"
 
@@ -15,6 +16,8 @@ struct MountHost {
   std::string cgroup_directory{};           ///< of the container, below the host's cgroup2; empty when it is not known
   bool user_namespace = false;              ///< the process will be in one that does not own the devices: no mknod(2)
   bool parent_opens_sources = false;        ///< the mapped root may not reach bind sources
+  bool may_map_ids = true;                  ///< the runtime has CAP_SYS_ADMIN, which id-mapped mounts need
+  IdMaps container_ids{};                   ///< of the container's user namespace; read by needs_container_ids() only
   bool enters_pid_namespace_later = false;  ///< by a Fork step behind the mounts
   FdRef pid_namespace{-1};                  ///< the one it will enter, where it is known
   bool no_pivot = false;

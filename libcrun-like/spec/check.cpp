@@ -120,6 +120,21 @@ void check_hooks(const Hooks& hooks) {
   list("poststop", hooks.poststop);
 }
 
+void check_ranges(const std::vector<IdMapping>& mappings) {
+  // user_namespaces(7): uid_map takes at most 340 lines.
+  static constexpr std::size_t most_mappings = 340;
+  if (mappings.size() > most_mappings) reject("more than 340 mappings, the most that the kernel takes");
+  each(mappings, [](const IdMapping& mapping) {
+    if (mapping.size == 0) reject("size: 0 ids");
+  });
+}
+
+void check_mount(const Mount& mount) {
+  if (mount.destination.empty()) reject("destination: empty");
+  member("uidMappings", [&] { check_ranges(mount.uid_mappings); });
+  member("gidMappings", [&] { check_ranges(mount.gid_mappings); });
+}
+
 void check_mappings(const Linux& linux) {
   const auto* user = linux.find(NamespaceType::user);
   const bool mapped = !linux.uid_mappings.empty() || !linux.gid_mappings.empty();
@@ -128,16 +143,8 @@ void check_mappings(const Linux& linux) {
     reject("uidMappings: missing, and the new user namespace needs them");
   if (user && user->path.empty() && linux.gid_mappings.empty())
     reject("gidMappings: missing, and the new user namespace needs them");
-  // user_namespaces(7): uid_map takes at most 340 lines.
-  static constexpr std::size_t most_mappings = 340;
-  const auto extent = [](const std::vector<IdMapping>& mappings) {
-    if (mappings.size() > most_mappings) reject("more than 340 mappings, the most that the kernel takes");
-    each(mappings, [](const IdMapping& mapping) {
-      if (mapping.size == 0) reject("size: 0 ids");
-    });
-  };
-  member("uidMappings", [&] { extent(linux.uid_mappings); });
-  member("gidMappings", [&] { extent(linux.gid_mappings); });
+  member("uidMappings", [&] { check_ranges(linux.uid_mappings); });
+  member("gidMappings", [&] { check_ranges(linux.gid_mappings); });
 }
 
 void check_namespaces(const Linux& linux) {
@@ -245,11 +252,7 @@ void check(const Spec& spec) {
   if (!spec.process) reject("process property must not be empty");
   member("process", [&] { check(*spec.process); });
   check_names(spec);
-  member("mounts", [&] {
-    each(spec.mounts, [](const Mount& mount) {
-      if (mount.destination.empty()) reject("destination: empty");
-    });
-  });
+  member("mounts", [&] { each(spec.mounts, check_mount); });
   member("hooks", [&] { check_hooks(spec.hooks); });
   member("linux", [&] { check_linux(spec.linux); });
 }

@@ -191,6 +191,16 @@ void apply(const Row& row, MountOptions& options) {
   }
 }
 
+/// crun's "idmap=uids=…;gids=…", and the same with "ridmap=". False when `word` is something else.
+bool takes_id_maps(const std::string& word, MountOptions& options) {
+  static constexpr std::string_view top = "idmap=";
+  static constexpr std::string_view all = "ridmap=";
+  if (!word.starts_with(top) && !word.starts_with(all)) return false;
+  options.id_map = word.starts_with(top) ? MountOptions::IdMap::top : MountOptions::IdMap::recursive;
+  options.id_maps = word.substr(word.find('=') + 1);
+  return true;
+}
+
 }  // namespace
 
 MountOptions parse_mount_options(const std::vector<std::string>& words) {
@@ -200,7 +210,7 @@ MountOptions parse_mount_options(const std::vector<std::string>& words) {
                                        [](const Row& entry, std::string_view name) { return entry.name < name; });
     if (row != table.end() && row->name == word)
       apply(*row, options);
-    else if (!word.empty())
+    else if (!word.empty() && !takes_id_maps(word, options))
       options.parameters.push_back(word);
   }
   return options;

@@ -2,6 +2,7 @@
 // The words of mounts[].options: one table, which `features` prints and the parser reads.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ struct MountOptions {
   bool source_nofollow = false;
   bool target_nofollow = false;  ///< mounted on the link itself
   IdMap id_map = IdMap::none;
+  std::optional<std::string> id_maps;   ///< "uids=0-100000-65536;gids=@0-0-10", of "idmap=" and "ridmap="
   std::vector<std::string> parameters;  ///< every other word: the file system's own
 };
 

@@ -282,15 +282,3 @@ TEST_CASE("run --no-pivot works where pivot_root cannot") {
   Bundle b;
   CHECK(b.args({"do", "hostname", "--", "ls", "/proc/self/task"}).run({"--no-pivot"}).out.starts_with("box\n"));
 }
-
-TEST_CASE("a mount with id mappings shows other owners") {
-  Bundle b;
-  ::chown((source(b) + "/file").c_str(), 1000, 1000);
-  b.set("mounts[]", R"({"destination": "/mnt", "type": "none", "source": "source", "options": ["bind"],
-                        "uidMappings": [{"containerID": 1000, "hostID": 5000, "size": 1}],
-                        "gidMappings": [{"containerID": 1000, "hostID": 6000, "size": 1}]})");
-  const auto r = b.args({"stat", "/mnt/file"}).run();
-  if (r.err.find("uidMappings: id-mapped mounts are not supported") != std::string::npos)
-    test::skip("id-mapped mounts are refused, and the error names the field");
-  CHECK_THAT(r.out, Contains("uid=5000 gid=6000"));
-}

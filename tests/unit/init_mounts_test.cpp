@@ -334,6 +334,36 @@ TEST_CASE("locked flags stay in a user namespace, and asking for their loss is r
   CHECK_THAT(attempt(R"("bind","strictatime")"), Catch::Matchers::EndsWith("Operation not permitted"));
 }
 
+TEST_CASE("what mount(2) cannot do is refused with the call that could") {
+  const Bundle bundle;
+  bundle.directory("rootfs/x");
+  const auto attempt = [&](const std::string& mount) {
+    return container(bundle, config(R"({"destination":"/x",)" + mount + "}"), [](auto&) { return "mounted"; },
+                     {.legacy = true});
+  };
+  CHECK_THAT(attempt(R"("type":"tmpfs","source":"tmpfs","options":["tmpcopyup"])"),
+             Catch::Matchers::Contains("tmpcopyup needs fsopen(2)"));
+  CHECK_THAT(attempt(R"("source":"host","options":["rbind","rro"])"),
+             Catch::Matchers::Contains("recursive flags at /x need mount_setattr(2)"));
+  CHECK_THAT(attempt(R"("source":"host","options":["bind","idmap=uids=0-1-1;gids=0-1-1"])"),
+             Catch::Matchers::Contains("needs open_tree(2) and mount_setattr(2)"));
+  CHECK_THAT(attempt(R"("type":"tmpfs","source":"tmpfs","options":["idmap=uids=0-1-1;gids=0-1-1"])"),
+             Catch::Matchers::Contains("needs fsmount(2) and mount_setattr(2)"));
+}
+
+TEST_CASE("a source that the runtime cannot hand over is opened by mount(2), and links are as they are asked for") {
+  const Bundle bundle;
+  bundle.link("link", "/nowhere");
+  const auto text = container(bundle, config(R"({"destination":"/x","source":"host","options":["bind"]},
+                        {"destination":"/copied","source":"link","options":["bind","copy-symlink"]})"),
+                              [](auto&) {
+                                return read_file(working_directory, "/x/marker") + " " +
+                                       sys::readlinkat(working_directory, "/copied");
+                              },
+                              {.legacy = true, .host = [](MountHost& host) { host.parent_opens_sources = true; }});
+  CHECK(text == "of the host /nowhere");
+}
+
 TEST_CASE("a mount that is forbidden is told as such, not taken for a missing system call") {
   const Bundle bundle;
   const auto text = in_namespaces(CLONE_NEWUSER | CLONE_NEWNS, [&] {

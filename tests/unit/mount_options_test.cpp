@@ -80,6 +80,10 @@ TEST_CASE("what is neither flag nor parameter is a member of its own") {
   CHECK(options.remount);
   CHECK(options.id_map == MountOptions::IdMap::recursive);
   CHECK(parse_mount_options({"idmap"}).id_map == MountOptions::IdMap::top);
+  CHECK_FALSE(parse_mount_options({"idmap"}).id_maps);
+  CHECK(parse_mount_options({"ridmap=uids=0-1-2"}).id_map == MountOptions::IdMap::recursive);
+  CHECK(parse_mount_options({"idmap=uids=0-1-2"}).id_maps == "uids=0-1-2");
+  CHECK(parse_mount_options({"idmap=uids=0-1-2"}).parameters.empty());
   CHECK(options.parameters.empty());
 }
 

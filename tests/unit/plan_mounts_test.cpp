@@ -99,6 +99,18 @@ TEST_CASE("a bind without flags keeps its source's") {
         "bind /b at /a (bind,rw,suid,dev,exec,symfollow,diratime,noatime)\n");
 }
 
+TEST_CASE("id maps are part of a mount's step, and only a runtime with privileges may have them") {
+  const auto mapped = R"({"destination":"/a","source":"/b","options":["bind","idmap=uids=0-1-1;gids=0-2-1"]},
+                         {"destination":"/t","type":"tmpfs","source":"t","options":["ridmap"]})";
+  auto host = host_of();
+  host.container_ids = {.uids = {{0, 5, 1}, {1, 7, 2}}, .gids = {{0, 6, 1}}};
+  CHECK(mounts_of(mapped, host) ==
+        "bind /b at /a (bind,idmap=uids=0-1-1;gids=0-2-1)\nmount tmpfs at /t (ridmap=uids=0-5-1#1-7-2;gids=0-6-1)\n");
+  host.may_map_ids = false;
+  CHECK_THROWS_WITH(mounts_of(mapped, host),
+                    Catch::Matchers::StartsWith("mounts[0].options: an id-mapped mount needs CAP_SYS_ADMIN"));
+}
+
 TEST_CASE("a bind at /dev brings its own devices") {
   const auto text = text_of(spec_of(R"({"destination":"/dev/","source":"/dev","options":["rbind"]})"), host_of());
   CHECK(text.find("devices") == text.npos);
@@ -117,12 +129,12 @@ TEST_CASE("what cannot be mounted is refused with the field that says so") {
              Catch::Matchers::Contains("\"size=1\" is no option of a bind"));
   CHECK_THAT(error_of(R"({"destination":"/a","type":"proc","options":["tmpcopyup"]})"),
              Catch::Matchers::Contains("tmpcopyup is for tmpfs"));
-  CHECK_THAT(error_of(R"({"destination":"/a","source":"/b","options":["bind","idmap"]})"),
-             Catch::Matchers::Contains("idmap is not supported"));
   CHECK_THAT(
       error_of(
           R"({"destination":"/a","source":"/b","options":["bind"],"uidMappings":[{"containerID":0,"hostID":1,"size":1}]})"),
-      StartsWith("mounts[0].uidMappings: "));
+      StartsWith("mounts[0].gidMappings: missing"));
+  CHECK_THAT(error_of(R"({"destination":"/a","options":["remount","ro","idmap=uids=0-1-1;gids=0-1-1"]})"),
+             StartsWith("mounts[0].options: remount cannot map the ids"));
   CHECK_THAT(error_of("", R"(,"rootfsPropagation":"sideways")"), StartsWith("linux.rootfsPropagation: "));
   CHECK_THAT(error_of("", R"(,"devices":[{"path":"/dev/x","type":"q"}])"), StartsWith("linux.devices[0].type: "));
 }
