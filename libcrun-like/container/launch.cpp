@@ -7,7 +7,9 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <cstring>
 #include <new>
+#include <string_view>
 
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
@@ -25,6 +27,25 @@ bool may_say(const Action& action, Word word) {
   if (const auto* mount = std::get_if<MountFilesystem>(&action))
     return (word == Word::procfs && mount->foreign_processes) || (word == Word::idmap && mount->id_maps);
   return word == Word::terminal && std::holds_alternative<OpenTerminal>(action);
+}
+
+std::string mounting(const std::string& source, const std::string& target) {
+  return "error mounting \"" + source + "\" to rootfs at \"" + target + "\": ";
+}
+
+/// runc's words for a mount that failed, which callers look for.
+std::string mount_frame(const Action& action) {
+  if (const auto* bind = std::get_if<BindMount>(&action)) return mounting(bind->source, bind->target);
+  if (const auto* mount = std::get_if<MountFilesystem>(&action)) return mounting(mount->source, mount->target);
+  return {};
+}
+
+/// Go spells the kernel's reasons with a small first letter.
+void spell_like_go(std::string& text, int code) {
+  const char* reason = ::strerrordesc_np(code);
+  if (code == 0 || !reason || !text.ends_with(reason)) return;
+  auto& first = text[text.size() - std::string_view(reason).size()];
+  if (first >= 'A' && first <= 'Z') first = static_cast<char>(first - 'A' + 'a');
 }
 
 std::string place(const InitPlan& plan, std::uint32_t step) {
@@ -107,8 +128,11 @@ void Child::verify(const Message& message) const {
 }
 
 Error Child::failure(const Message& message) const {
-  const auto& field = plan_.steps.at(message.step).field;
-  return Error(field.empty() ? message.text : field + ": " + message.text, message.code);
+  const auto& step = plan_.steps.at(message.step);
+  std::string text = step.field.empty() ? message.text : step.field + ": " + message.text;
+  const auto frame = mount_frame(step.action);
+  if (!frame.empty()) spell_like_go(text, message.code);
+  return Error(frame + text, message.code);
 }
 
 void Child::fail_silently() {

@@ -92,8 +92,13 @@ MountFd open_source_for(const Pidfd& child, const BindMount& bind) {
   const unsigned flags =
       (bind.recursive ? unsigned{AT_RECURSIVE} : 0) | (bind.source_nofollow ? unsigned{AT_SYMLINK_NOFOLLOW} : 0);
   MountFd mount(::open_tree(working_directory.get(), bind.source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags));
-  if (!mount) throw Error::system("bind source " + bind.source);
-  return mount;
+  if (mount) return mount;
+  const int code = errno;
+  // mount_namespaces(7): mounts from a more privileged namespace are locked together, or one could see what they cover.
+  const bool locked = code == EINVAL && !bind.recursive;
+  throw Error::system(
+      "bind source " + bind.source + (locked ? ": the host has mounts below it, so a user namespace needs rbind" : ""),
+      code);
 }
 
 }  // namespace oci

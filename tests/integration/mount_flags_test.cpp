@@ -80,7 +80,6 @@ TEST_CASE("a recursive flag changes the mounts below as well") {
       {"rnosymfollow,rsymfollow", 0, "rw,relatime rw,relatime"},
       {"ro,rro", 0, "ro,relatime ro,relatime"},
       {"ro", 0, "ro,relatime rw,relatime"},
-      {"rrw,ro", MS_RDONLY, "ro,relatime rw,relatime"},
   }));
   INFO(row.options << " on " << row.before);
   Bundle b;
@@ -94,6 +93,33 @@ TEST_CASE("crun's recursive words for file systems have no say in a bind, and ar
   const HostMounts mounts(b, 0);
   b.mount("/mnt", "none", "source", "rbind,rsync,rdirsync,rmand,rasync,rnomand");
   CHECK_THAT(flags_of(b), StartsWith("rw,relatime "));
+}
+
+TEST_CASE("a user namespace keeps the flags of a source that nobody named, and refuses to lose them") {
+  Bundle b;
+  b.map_ids(100000, 65536);
+  const HostMounts mounts(b, MS_NOSUID | MS_NODEV | MS_NOATIME);
+  b.mount("/mnt", "none", "source", "rbind,ro");
+  CHECK_THAT(flags_of(b), StartsWith("ro,nosuid,nodev,noatime "));
+  for (const char* word : {"dev", "suid", "strictatime"}) {
+    b.set("mounts[7].options", std::string(R"(["rbind",")") + word + "\"]");
+    const auto r = b.create();
+    INFO(r.err);
+    CHECK(r.status == 1);
+    CHECK_THAT(test::unquoted(r.err), Contains("error during container init: error mounting \"" + b.path("source") +
+                                               "\" to rootfs at \"/mnt\": ") &&
+                                          Contains("operation not permitted"));
+  }
+}
+
+TEST_CASE("a user namespace sees no mount without those that the host has put below it") {
+  Bundle b;
+  b.map_ids(100000, 65536);
+  const HostMounts mounts(b, 0);
+  const auto r = b.mount("/mnt", "none", "source", "bind").create();
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err,
+             Contains("source: the host has mounts below it, so a user namespace needs rbind: invalid argument"));
 }
 
 // What covers a directory
@@ -178,7 +204,7 @@ TEST_CASE("copy-symlink does not leave another link in its place") {
   REQUIRE(::symlink("/etc/other", b.rootfs("etc/link").c_str()) == 0);
   const auto r = b.mount("/etc/link", "none", "link", "bind,copy-symlink").create();
   CHECK(r.status == 1);
-  CHECK_THAT(r.err, Contains("make the link /etc/link to /etc/target: File exists"));
+  CHECK_THAT(r.err, Contains("make the link /etc/link to /etc/target: file exists"));
 }
 
 TEST_CASE("src-nofollow binds the link itself, dest-nofollow mounts on one") {

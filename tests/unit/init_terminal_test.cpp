@@ -23,10 +23,10 @@ using namespace oci;
 namespace {
 
 /// A container's root on a tmpfs of its own, in a child that may fail, in a mount namespace that nobody else sees.
-struct Root {
+struct ChangedRoot {
   std::string path = "/tmp";
 
-  Root() {
+  ChangedRoot() {
     if (::unshare(CLONE_NEWNS) != 0) throw Error::system("unshare");
     mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE);
     mount("tmpfs", path, "tmpfs", 0, "mode=755");
@@ -89,7 +89,7 @@ std::string describe(const std::string& path) {
          std::to_string(status.st_uid) + ":" + std::to_string(status.st_gid);
 }
 
-void open_root(init::Scene& scene, const Root& root) {
+void open_root(init::Scene& scene, const ChangedRoot& root) {
   scene.root = sys::openat(working_directory, root.path, O_PATH | O_DIRECTORY);
 }
 
@@ -97,7 +97,7 @@ void open_root(init::Scene& scene, const Root& root) {
 
 TEST_CASE("the terminal is the container's, and its master the runtime's") {
   auto [text, message] = in_child([](init::Scene& scene) {
-    const Root root;
+    const ChangedRoot root;
     root.mount_devpts();
     open_root(scene, root);
     perform(OpenTerminal{.rows = 30, .columns = 90, .owner = 1000, .bind_console = true}, scene);
@@ -125,7 +125,7 @@ TEST_CASE("the terminal is the container's, and its master the runtime's") {
 
 TEST_CASE("a size with a nought in it is no size, and exec binds no console") {
   const auto [text, message] = in_child([](init::Scene& scene) {
-    const Root root;
+    const ChangedRoot root;
     root.mount_devpts();
     open_root(scene, root);
     perform(OpenTerminal{.rows = 30, .columns = 0}, scene);
@@ -138,7 +138,7 @@ TEST_CASE("a size with a nought in it is no size, and exec binds no console") {
 
 TEST_CASE("a process that has entered a container finds its devpts from its own root") {
   const auto [text, message] = in_child([](init::Scene& scene) {
-    const Root root;
+    const ChangedRoot root;
     root.mount_devpts();
     if (::chroot(root.path.c_str()) != 0) throw Error::system("chroot");
     perform(OpenTerminal{.owner = 0}, scene);
@@ -150,7 +150,7 @@ TEST_CASE("a process that has entered a container finds its devpts from its own 
 TEST_CASE("what is not a devpts is not used, whatever it holds") {
   const auto attempt = [](auto&& prepare) {
     return in_child([&](init::Scene& scene) {
-             const Root root;
+             const ChangedRoot root;
              prepare(root);
              open_root(scene, root);
              perform(OpenTerminal{.owner = 0, .bind_console = true}, scene);
@@ -158,24 +158,24 @@ TEST_CASE("what is not a devpts is not used, whatever it holds") {
            })
         .text;
   };
-  CHECK(attempt([](const Root&) {}) == "error: /dev/pts in the container is not a devpts");
-  CHECK(attempt([](const Root& root) {
+  CHECK(attempt([](const ChangedRoot&) {}) == "error: /dev/pts in the container is not a devpts");
+  CHECK(attempt([](const ChangedRoot& root) {
           ::mknod((root.path + "/dev/pts/ptmx").c_str(), S_IFCHR | 0666, makedev(5, 2));
           ::symlink("/etc/passwd", (root.path + "/dev/pts/0").c_str());
         }) == "error: /dev/pts in the container is not a devpts");
   // Another file mounted over the multiplexer of a true devpts.
-  CHECK(attempt([](const Root& root) {
+  CHECK(attempt([](const ChangedRoot& root) {
           root.mount_devpts();
           write_all(sys::openat(working_directory, root.path + "/node", O_WRONLY | O_CREAT, 0666), "x", "node");
-          Root::mount((root.path + "/node").c_str(), root.path + "/dev/pts/ptmx", nullptr, MS_BIND);
+          ChangedRoot::mount((root.path + "/node").c_str(), root.path + "/dev/pts/ptmx", nullptr, MS_BIND);
         }) == "error: open /dev/pts/ptmx in the container (O_RDWR|O_NOCTTY): Invalid cross-device link");
-  CHECK(attempt([](const Root& root) { ::rmdir((root.path + "/dev/pts").c_str()); }) ==
+  CHECK(attempt([](const ChangedRoot& root) { ::rmdir((root.path + "/dev/pts").c_str()); }) ==
         "error: open /dev/pts in the container (O_PATH|O_DIRECTORY): No such file or directory");
 }
 
 TEST_CASE("links of the image lead no further than its root") {
   const auto [text, message] = in_child([](init::Scene& scene) {
-    const Root root;
+    const ChangedRoot root;
     sys::mkdirat(working_directory, root.path + "/elsewhere", 0755);
     root.mount_devpts("/elsewhere");
     ::rmdir((root.path + "/dev/pts").c_str());
@@ -190,7 +190,7 @@ TEST_CASE("links of the image lead no further than its root") {
 TEST_CASE("a console that is a link is refused, and nothing is made where it leads") {
   const auto attempt = [](const char* target) {
     return in_child([&](init::Scene& scene) {
-             const Root root;
+             const ChangedRoot root;
              root.mount_devpts();
              ::symlink(target, (root.path + "/dev/console").c_str());
              open_root(scene, root);
@@ -213,7 +213,7 @@ TEST_CASE("a console that is a link is refused, and nothing is made where it lea
 
 TEST_CASE("a console that is there already is covered, not changed") {
   const auto [text, message] = in_child([](init::Scene& scene) {
-    const Root root;
+    const ChangedRoot root;
     root.mount_devpts();
     ::mknod((root.path + "/dev/console").c_str(), S_IFCHR | 0600, makedev(5, 1));
     open_root(scene, root);
@@ -227,9 +227,9 @@ TEST_CASE("a console that is there already is covered, not changed") {
 
 TEST_CASE("a read-only root without a console says so") {
   const auto [text, message] = in_child([](init::Scene& scene) {
-    const Root root;
+    const ChangedRoot root;
     root.mount_devpts();
-    Root::mount(nullptr, root.path, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY);
+    ChangedRoot::mount(nullptr, root.path, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY);
     open_root(scene, root);
     perform(OpenTerminal{.owner = 0, .bind_console = true}, scene);
     return std::string("done");
@@ -239,7 +239,7 @@ TEST_CASE("a read-only root without a console says so") {
 
 TEST_CASE("a runtime that has gone is noticed") {
   const auto [text, message] = in_child([](init::Scene& scene) {
-    const Root root;
+    const ChangedRoot root;
     root.mount_devpts();
     open_root(scene, root);
     scene.parent = make_channel().first;
@@ -281,7 +281,7 @@ TEST_CASE("pipes, files and sockets on the standard streams become the user's, t
 
 TEST_CASE("no device on a standard stream changes hands") {
   const auto [text, message] = in_child([](init::Scene& scene) {
-    const Root root;
+    const ChangedRoot root;
     const auto null = root.path + "/null";  // not the machine's own: the test could fail
     ::mknod(null.c_str(), S_IFCHR | 0666, makedev(1, 3));
     root.mount_devpts();
@@ -300,9 +300,9 @@ TEST_CASE("no device on a standard stream changes hands") {
 
 TEST_CASE("streams that may not change hands are no error") {
   const auto [text, message] = in_child([](init::Scene& scene) {
-    const Root root;
+    const ChangedRoot root;
     sys::openat(working_directory, root.path + "/file", O_WRONLY | O_CREAT, 0600).reset();
-    Root::mount(nullptr, root.path, nullptr, MS_REMOUNT | MS_RDONLY | MS_BIND);
+    ChangedRoot::mount(nullptr, root.path, nullptr, MS_REMOUNT | MS_RDONLY | MS_BIND);
     ::dup2(sys::openat(working_directory, root.path + "/file", O_RDONLY).get(), 0);  // EROFS
     std::array<int, 2> pipe{};
     if (::pipe(pipe.data()) != 0) throw Error::system("pipe");
