@@ -16,6 +16,7 @@
 #include "plan/create.hpp"
 #include "plan/hooks.hpp"
 #include "plan/mount_id_maps.hpp"
+#include "plan/mounts.hpp"
 #include "plan/namespaces.hpp"
 #include "spec/check.hpp"
 #include "spec/decode.hpp"
@@ -97,6 +98,7 @@ void Creation::stand() {
              .annotations = spec_.annotations,
              .poststart = spec_.hooks.poststart,
              .poststop = spec_.hooks.poststop};
+  use_container_paths(spec_, record_.rootfs);
   state_.remember("bundle", record_.bundle);
   if (!record_.cgroup.empty()) state_.remember("cgroup", record_.cgroup);
   in_context([] { return std::string("unable to start container process"); },

@@ -222,6 +222,14 @@ void for_each_path(const std::vector<std::string>& paths, std::string_view field
 
 }  // namespace
 
+void use_container_paths(Spec& spec, const std::string& rootfs) {
+  if (rootfs == "/") return;
+  for (auto& mount : spec.mounts) {
+    const std::string target = container_path(mount.destination);
+    if (target == rootfs || target.starts_with(rootfs + "/")) mount.destination = "/" + target.substr(rootfs.size());
+  }
+}
+
 void add_filesystem(InitPlan& plan, const Spec& spec, const MountHost& host) {
   if (!has_mount_namespace(spec)) check_shared_mounts(spec);
   add_root(plan, spec, host);

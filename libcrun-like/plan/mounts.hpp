@@ -25,6 +25,10 @@ struct MountHost {
   bool selinux = false;  ///< linux.mountLabel has a meaning
 };
 
+/// A destination below `rootfs`, the root's absolute path on the host, means what it names in there: runc has always
+/// taken it so, where config.md has paths of the container only.
+void use_container_paths(Spec& spec, const std::string& rootfs);
+
 /// The root, config.json's mounts in its order, and the devices. Host hooks and createContainer hooks come behind
 /// these.
 void add_filesystem(InitPlan& plan, const Spec& spec, const MountHost& host);

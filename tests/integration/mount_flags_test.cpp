@@ -180,6 +180,19 @@ TEST_CASE("/proc and /sys behind a link are refused") {
   CHECK_THAT(test::unquoted(r.err), Contains("must be mounted on ordinary directory"));
 }
 
+TEST_CASE("a source that earlier mounts have put into the rootfs goes to a destination written from the host") {
+  Bundle b;
+  if (GENERATE(false, true)) b.map_ids(100000, 65536);
+  ::mkdir(b.path("closed").c_str(), 0700);
+  ::mkdir(b.path("closed/source").c_str(), 0755);
+  test::spill(b.path("closed/source/file"), "from outside");
+  b.mount("/first", "none", "closed/source", "rbind");
+  b.mount(b.rootfs("final"), "none", b.rootfs("first"), "rbind");
+  const auto r = b.args({"cat", "/final/file"}).run();
+  INFO(r.err);
+  CHECK(r.out == "from outside");
+}
+
 // Links as sources and targets
 // ----------------------------------------------------------------------------------------
 

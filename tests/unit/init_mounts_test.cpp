@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The mount steps, performed.
+#include "base/syscalls.hpp"
 #include "unit/mounted_root.hpp"
 
 using namespace oci;
 using namespace test;
-
-// The answers of a runtime, where the library has none yet that could be linked without the rest of init.
-__attribute__((weak)) Message init::ask(Scene& /*scene*/, Word /*word*/) {
-  throw Error("there is no runtime to ask");
-}
 
 TEST_CASE("the default mounts, devices, masks and read-only paths arrive as config.json says") {
   const int denied = GENERATE(0, ENOSYS, EPERM);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/mounts.hpp"
 
+#include "base/files.hpp"
 #include "oci/error.hpp"
 #include "plan/describe_mounts.hpp"
 #include "spec/decode.hpp"
@@ -109,6 +110,17 @@ TEST_CASE("id maps are part of a mount's step, and only a runtime with privilege
   host.may_map_ids = false;
   CHECK_THROWS_WITH(mounts_of(mapped, host),
                     Catch::Matchers::StartsWith("mounts[0].options: an id-mapped mount needs CAP_SYS_ADMIN"));
+}
+
+TEST_CASE("a destination that names the root's place on the host is one of the container") {
+  auto spec =
+      spec_of(R"({"destination":"/bundle/rootfs/a/b","type":"tmpfs"},{"destination":"/bundle/rootfsx","type":"tmpfs"},
+                         {"destination":"/bundle/rootfs/","type":"tmpfs"},{"destination":"a","type":"tmpfs"})");
+  use_container_paths(spec, "/bundle/rootfs");
+  CHECK(clean_path(spec.mounts[0].destination) == "/a/b");
+  CHECK(spec.mounts[1].destination == "/bundle/rootfsx");
+  CHECK(spec.mounts[2].destination == "/");
+  CHECK(spec.mounts[3].destination == "a");
 }
 
 TEST_CASE("a bind at /dev brings its own devices") {
