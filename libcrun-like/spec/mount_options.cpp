@@ -50,8 +50,8 @@ constexpr Row off(std::string_view name, Kind kind, std::uint64_t bits) {
 constexpr Row atime(std::string_view name, Kind kind, std::uint64_t mode) {
   return {name, kind, mode, any_atime, any_atime};
 }
-/// "atime", "norelatime": takes back what another word said. By itself it leaves a bind what it had (mount(2),
-/// MS_REMOUNT), while the recursive form, which is newer, asks for the default.
+/// "atime", "diratime", "norelatime": takes back what another word said. By itself it leaves a bind what it had
+/// (mount(2), MS_REMOUNT), while the recursive form, which is newer, asks for the default.
 constexpr Row no_atime(std::string_view name, Kind kind, std::uint64_t mode) {
   return {name, kind, 0, mode, kind == recursive ? any_atime : 0};
 }
@@ -65,7 +65,7 @@ constexpr std::array table{
     Row{"defaults", Kind::none},
     Row{"dest-nofollow", Kind::target_nofollow},
     off("dev", attribute, MOUNT_ATTR_NODEV),
-    off("diratime", attribute, MOUNT_ATTR_NODIRATIME),
+    no_atime("diratime", attribute, MOUNT_ATTR_NODIRATIME),
     on("dirsync", Kind::superblock, MS_DIRSYNC),
     off("exec", attribute, MOUNT_ATTR_NOEXEC),
     Row{"idmap", Kind::id_map},

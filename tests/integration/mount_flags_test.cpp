@@ -112,6 +112,21 @@ TEST_CASE("a user namespace keeps the flags of a source that nobody named, and r
   }
 }
 
+TEST_CASE("a word that only takes back another one leaves a bind its access times") {
+  Bundle b;
+  if (GENERATE(false, true)) b.map_ids(100000, 65536);
+  const auto row = GENERATE(values<Case>({
+      {"diratime", MS_NODIRATIME, "rw,nodiratime,relatime"},
+      {"norelatime", MS_NODIRATIME, "rw,nodiratime,relatime"},
+      {"atime", MS_NOATIME, "rw,noatime"},
+      {"nostrictatime", MS_STRICTATIME, "rw"},
+  }));
+  INFO(row.options);
+  const HostMounts mounts(b, row.before);
+  b.mount("/mnt", "none", "source", std::string("rbind,") + row.options);
+  CHECK_THAT(flags_of(b), StartsWith(row.after + std::string(" ")));
+}
+
 TEST_CASE("a user namespace sees no mount without those that the host has put below it") {
   Bundle b;
   b.map_ids(100000, 65536);

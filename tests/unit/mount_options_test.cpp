@@ -40,6 +40,8 @@ TEST_CASE("the mode of access times is chosen as a whole") {
   CHECK(inherited.set == 0);
   CHECK(inherited.clear == 0);
   CHECK(parse_mount_options({"relatime", "atime"}).attributes.clear == MOUNT_ATTR__ATIME);
+  CHECK(parse_mount_options({"diratime"}).attributes.clear == 0);
+  CHECK(parse_mount_options({"nodiratime", "diratime"}).attributes.set == 0);
 }
 
 TEST_CASE("the words with r are for everything below and say nothing about the top's flags") {
