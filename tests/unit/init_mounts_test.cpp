@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The mount steps, performed.
+#include <sys/xattr.h>
+
 #include "base/syscalls.hpp"
 #include "unit/mounted_root.hpp"
 
@@ -200,13 +202,16 @@ TEST_CASE("tmpcopyup fills a tmpfs with what it covers") {
   bundle.directory("rootfs/etc/sub", 0711);
   bundle.file("rootfs/etc/sub/file", "text");
   bundle.link("rootfs/etc/link", "/nowhere");
+  REQUIRE(::setxattr((bundle.root() + "/etc/sub/file").c_str(), "trusted.test", "value", 5, 0) == 0);
   const auto text = container(
       bundle, config(R"({"destination":"/etc","type":"tmpfs","source":"tmpfs","options":["tmpcopyup"]})"), [](auto&) {
         ::unlink("/etc/link");
+        std::string attribute(5, '\0');
+        ::getxattr("/etc/sub/file", "trusted.test", attribute.data(), attribute.size());
         return mode_of("/etc") + " " + mode_of("/etc/sub") + " " + mode_of("/etc/sub/file") + " " +
-               read_file(working_directory, "/etc/sub/file");
+               read_file(working_directory, "/etc/sub/file") + " " + attribute;
       });
-  CHECK(text == "40777 0:0 40711 0:0 100644 0:0 text");
+  CHECK(text == "40777 0:0 40711 0:0 100644 0:0 text value");
   CHECK(bundle.list("rootfs/etc") == "link sub ");
 }
 
