@@ -6,6 +6,7 @@
 #include "features.hpp"
 #include "kernel/seccomp.hpp"
 #include "spec/mount_options.hpp"
+#include "spec/names.hpp"
 
 namespace oci::cli {
 namespace {
@@ -23,6 +24,12 @@ Names names_of(std::span<const SeccompName> table) {
   return names;
 }
 
+Names names_of(std::span<const NumberedName> table) {
+  Names names;
+  for (const auto& row : table) names.emplace_back(row.name);
+  return names;
+}
+
 }  // namespace
 
 Mechanisms mechanisms() {
@@ -34,6 +41,8 @@ Mechanisms mechanisms() {
   known.seccomp_architectures = names_of(seccomp_architectures());
   known.seccomp_known_flags = names_of(seccomp_flags());
   known.seccomp_supported_flags = known.seccomp_known_flags;
+  known.memory_policy_modes = names_of(memory_policy_modes());
+  known.memory_policy_flags = names_of(memory_policy_flags());
   known.libseccomp_release = libseccomp_release();
   known.cgroup_v2 = true;
   known.rdma = true;

@@ -19,6 +19,7 @@ enum class Word : std::uint8_t {
   source,    ///< child: open the source of step `step` for me. Answer: go with the mount, or failure
   idmap,     ///< child: map the ids of this new file system, as step `step` says. Answer: go, or failure
   procfs,    ///< child: mount a procfs of my pid namespace for me. Answer: go with the mount, or failure
+  schedule,  ///< child: I may not do what step `step` (scheduler, I/O priority) says. Answer: go once done, or failure
   terminal,  ///< child: here is the terminal's master. No answer
   ready,     ///< child: all is set up; what follows needs start. Answer: go, once the container is remembered
   start,     ///< child: the same, and I wait here for go

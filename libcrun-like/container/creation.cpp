@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
 #include "container/hooks.hpp"
+#include "container/schedule.hpp"
 #include "container/sources.hpp"
 #include "kernel/id_maps.hpp"
 #include "kernel/seccomp.hpp"
@@ -162,6 +163,8 @@ void Creation::serve(Message message) {
       run_hooks(spec_.hooks.create_runtime, "createRuntime", state, record_.bundle);
       return child_->answer(Word::go);
     }
+    case Word::schedule:
+      return serve_schedule(*child_, message);
     case Word::source:
     case Word::idmap:
     case Word::procfs:

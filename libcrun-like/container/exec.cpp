@@ -10,6 +10,7 @@
 #include "container/exec_cgroup.hpp"
 #include "container/launch.hpp"
 #include "container/presence.hpp"
+#include "container/schedule.hpp"
 #include "kernel/seccomp.hpp"
 #include "oci/container.hpp"
 #include "plan/exec.hpp"
@@ -83,7 +84,6 @@ Process process_for(const ExecOptions& options, const Record& record, const Spec
     process = changed(*(current.process ? current : snapshot).process, options);
   }
   at_path([] { return std::string("process"); }, [&] { check(process); });
-  if (process.exec_cpu_affinity) throw Error("process.execCPUAffinity: not implemented by this runtime yet");
   return process;
 }
 
@@ -100,11 +100,15 @@ class Entrance {
         inheritance_((check_terminal(options, process_.terminal), prepare_entry(options, false))) {}
 
   Child enter() const {
-    return launch_in_cgroup(record_, options_.cgroup, [&](FdRef cgroup) { return Child::launch(plan(), cgroup); });
+    const InitialAffinity initial(process_.exec_cpu_affinity);
+    auto child = launch_in_cgroup(record_, options_.cgroup,
+                                  [&](FdRef cgroup) { return Child::launch(plan(initial.is_foreign()), cgroup); });
+    initial.move(child.pid());
+    return child;
   }
 
  private:
-  InitPlan plan() const {
+  InitPlan plan(bool awaits_affinity) const {
     ExecPlan request{.process = process_,
                      .linux = snapshot_.linux,
                      .host = host_,
@@ -112,6 +116,7 @@ class Entrance {
                      .first_process = first_,
                      .namespaces = record_.namespaces,
                      .terminal_is_copied = options_.attachment == Attachment::foreground,
+                     .awaits_affinity = awaits_affinity,
                      .no_new_keyring = record_.no_new_keyring,
                      .preserve_fds = inheritance_.preserve_fds};
     if ((record_.namespaces & CLONE_NEWNS) == 0)
@@ -150,8 +155,10 @@ int Container::exec(const ExecOptions& options) const {
   if (options.attachment == Attachment::foreground) attendance.emplace();
   auto child = entrance.enter();
   while (auto message = child.next()) {
-    if (message->word == Word::start)
+    if (message->word == Word::start || message->word == Word::adopt)
       child.answer(Word::go);
+    else if (message->word == Word::schedule)
+      serve_schedule(child, *message);
     else if (message->word != Word::terminal)
       throw Error("the container's process said what it should not");
     else if (attendance)

@@ -26,6 +26,8 @@ bool may_say(const Action& action, Word word) {
   if (const auto* bind = std::get_if<BindMount>(&action)) return word == Word::source && bind->opened_by_parent;
   if (const auto* mount = std::get_if<MountFilesystem>(&action))
     return (word == Word::procfs && mount->foreign_processes) || (word == Word::idmap && mount->id_maps);
+  if (word == Word::schedule)
+    return std::holds_alternative<SetScheduler>(action) || std::holds_alternative<SetIoPriority>(action);
   return word == Word::terminal && std::holds_alternative<OpenTerminal>(action);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the process may use, and when it gets it.
 #include <linux/ioprio.h>
+#include <linux/sched.h>
 #include <sys/personality.h>
 #include <sys/syscall.h>
 
@@ -9,6 +10,7 @@
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
 #include "init/perform_process.hpp"
+#include "init/scheduling.hpp"
 
 namespace oci::init {
 namespace {
@@ -37,7 +39,8 @@ void perform(const SetOomScore& score, Scene& /*scene*/) {
   write_file(working_directory, "/proc/self/oom_score_adj", std::to_string(score.adjustment));
 }
 
-void perform(const SetScheduler& scheduler, Scene& /*scene*/) {
+int set_scheduler(pid_t process, const SetScheduler& scheduler) noexcept {
+  // runtime-spec 1.3 has the flags SCHED_FLAG_UTIL_CLAMP_*, but no members for their values: 0, as for its peers.
   const SchedulingAttributes attributes{.size = sizeof attributes,
                                         .policy = scheduler.policy,
                                         .flags = scheduler.flags,
@@ -48,22 +51,52 @@ void perform(const SetScheduler& scheduler, Scene& /*scene*/) {
                                         .period = scheduler.period,
                                         .util_min = 0,
                                         .util_max = 0};
-  if (::syscall(SYS_sched_setattr, 0, &attributes, 0) < 0) throw Error::system("sched_setattr");
+  return ::syscall(SYS_sched_setattr, process, &attributes, 0) < 0 ? errno : 0;
 }
 
-void perform(const SetIoPriority& priority, Scene& /*scene*/) {
-  if (::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, priority.priority) < 0) throw Error::system("ioprio_set");
+int set_io_priority(pid_t process, const SetIoPriority& priority) noexcept {
+  return ::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, process, priority.priority) < 0 ? errno : 0;
+}
+
+int set_affinity(pid_t process, const std::vector<std::uint64_t>& mask) noexcept {
+  static constexpr std::size_t words = 8192 / 64;  // Linux's largest NR_CPUS; bits without a CPU are ignored
+  std::array<std::uint64_t, words> everything;
+  everything.fill(~std::uint64_t{0});
+  const bool all = mask.empty();
+  const auto size = all ? sizeof everything : mask.size() * sizeof(std::uint64_t);
+  return ::syscall(SYS_sched_setaffinity, process, size, all ? everything.data() : mask.data()) < 0 ? errno : 0;
+}
+
+void perform(const SetScheduler& scheduler, Scene& scene) {
+  // Never granted to who has no CAP_SYS_NICE on the host, and the limits have to be in force when it is (Word::schedule
+  // is not answered before): it does not go with a cpuset.
+  const bool deadline = scheduler.policy == SCHED_DEADLINE;
+  const int code = deadline ? EPERM : set_scheduler(this_process, scheduler);
+  if (code == EPERM)
+    ask(scene, Word::schedule);
+  else if (code != 0)
+    throw Error::system("sched_setattr", code);
+}
+
+void perform(const SetIoPriority& priority, Scene& scene) {
+  const int code = set_io_priority(this_process, priority);
+  if (code == EPERM)
+    ask(scene, Word::schedule);
+  else if (code != 0)
+    throw Error::system("ioprio_set", code);
 }
 
 void perform(const SetAffinity& affinity, Scene& /*scene*/) {
-  // The kernel cuts a mask down to the CPUs of the cpuset, and ignores bits of CPUs that there are not.
-  static constexpr std::size_t words = 8192 / 64;  // Linux's largest NR_CPUS
-  std::array<std::uint64_t, words> everything;
-  everything.fill(~std::uint64_t{0});
-  const bool all = affinity.mask.empty();
-  const auto size = all ? sizeof everything : affinity.mask.size() * sizeof(std::uint64_t);
-  if (::syscall(SYS_sched_setaffinity, 0, size, all ? everything.data() : affinity.mask.data()) < 0)
-    throw Error::system("sched_setaffinity");
+  const int code = set_affinity(this_process, affinity.mask);
+  if (code != 0)
+    throw Error::system("sched_setaffinity (" + describe({std::in_place_type<SetAffinity>, affinity}) + ")", code);
+}
+
+void perform(const SetMemoryPolicy& policy, Scene& /*scene*/) {
+  // The kernel reads one bit less than it is told (get_nodes() in mm/mempolicy.c).
+  const auto bits = policy.nodes.empty() ? 0UL : policy.nodes.size() * 64 + 1;
+  if (::syscall(SYS_set_mempolicy, policy.mode, policy.nodes.data(), bits) < 0)
+    throw Error::system("set_mempolicy (" + describe({std::in_place_type<SetMemoryPolicy>, policy}) + ")");
 }
 
 void perform(const SetPersonality& personality, Scene& /*scene*/) {

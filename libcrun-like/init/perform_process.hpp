@@ -31,6 +31,7 @@ void perform(const SetOomScore& score, Scene& scene);
 void perform(const SetScheduler& scheduler, Scene& scene);
 void perform(const SetIoPriority& priority, Scene& scene);
 void perform(const SetAffinity& affinity, Scene& scene);
+void perform(const SetMemoryPolicy& policy, Scene& scene);
 void perform(const SetPersonality& personality, Scene& scene);
 
 // privileges.cpp

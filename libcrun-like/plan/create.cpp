@@ -51,12 +51,14 @@ InitPlan plan_create(CreatePlan request) {
                       .seccomp = std::move(request.seccomp),
                       .preserve_fds = request.preserve_fds,
                       .extra_env = std::move(request.extra_env),
+                      .forks_later = namespaces.birth == Birth::late,
                       .start_fifo = request.start_fifo};
   const auto state = [&](const char* status) {
     return StateTemplate{request.id, status, request.bundle, spec.annotations};
   };
 
   InitPlan plan;
+  add_memory_policy(plan, spec.linux);
   if (!namespaces.new_user) add_first(plan, process);  // else the runtime does it, which keeps the host's privileges
   const FdRef pid_namespace = add_namespaces(plan, spec.linux, namespaces);
 
@@ -83,6 +85,8 @@ InitPlan plan_create(CreatePlan request) {
   add_machine(plan, spec);
   if (namespaces.birth != Birth::late) plan.add(NewSession{});
   add_labels(plan, process, Proc::container);
+  // The caller's affinity (an engine's, a probe's) is not the container's: its cpuset alone says where it runs.
+  plan.add(SetAffinity{});
   add_identity(plan, process);
   // Whoever is in a pid namespace that others share is there with the container's own privileges and no others.
   if (namespaces.birth == Birth::late) {
@@ -90,6 +94,7 @@ InitPlan plan_create(CreatePlan request) {
     plan.add(NewSession{});
   }
 
+  add_behind_fork(plan, process);
   plan.add(Meet{request.start_fifo ? Word::ready : Word::start});
   if (request.start_fifo) plan.add(AwaitStart{std::move(request.start_fifo)});
   add_late_filter(plan, process);

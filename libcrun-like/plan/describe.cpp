@@ -5,6 +5,7 @@
 
 #include "plan/describe_mounts.hpp"
 #include "plan/plan.hpp"
+#include "spec/number_list.hpp"
 
 namespace oci {
 namespace {
@@ -116,7 +117,10 @@ std::string line(const SetIoPriority& step) {
   return "set I/O priority " + hexadecimal(static_cast<std::uint64_t>(step.priority));
 }
 std::string line(const SetAffinity& step) {
-  return step.mask.empty() ? "run on every CPU" : "run on some CPUs";
+  return step.mask.empty() ? "run on every CPU" : "run on CPUs " + number_list(step.mask);
+}
+std::string line(const SetMemoryPolicy& step) {
+  return "take memory by " + step.name + (step.nodes.empty() ? "" : " of nodes " + number_list(step.nodes));
 }
 std::string line(const SetPersonality& step) {
   return step.persona == PER_LINUX32 ? "be a LINUX32 process" : "be a LINUX process";

@@ -4,8 +4,24 @@
 #include <sched.h>
 
 #include "plan/process.hpp"
+#include "spec/number_list.hpp"
 
 namespace oci {
+namespace {
+
+/// config.md, "execCPUAffinity". The process is born in its cgroup, with what it has inherited of `initial`; whoever
+/// gives no CPUs wants the cgroup's, and not the caller's.
+void add_affinity(InitPlan& plan, const ExecPlan& request) {
+  static const CpuAffinity none;
+  const auto& wanted = request.process.exec_cpu_affinity ? *request.process.exec_cpu_affinity : none;
+  if (request.awaits_affinity) plan.add(Meet{Word::adopt}, "process.execCPUAffinity.initial");
+  if (!wanted.final.empty())
+    plan.add(SetAffinity{parse_number_list(wanted.final)}, "process.execCPUAffinity.final");
+  else if (wanted.initial.empty())
+    plan.add(SetAffinity{});
+}
+
+}  // namespace
 
 InitPlan plan_exec(ExecPlan request) {
   const auto& wanted = request.process;
@@ -17,8 +33,11 @@ InitPlan plan_exec(ExecPlan request) {
                       .keyring = request.no_new_keyring ? "" : "_ses." + request.id,
                       .seccomp = std::move(request.seccomp),
                       .preserve_fds = request.preserve_fds,
+                      .forks_later = (request.namespaces & CLONE_NEWPID) != 0,
                       .makes_cwd = false};
   InitPlan plan;
+  add_affinity(plan, request);
+  add_memory_policy(plan, request.linux);
   add_first(plan, process);
   add_labels(plan, process, Proc::host);
   if (in_user_namespace) add_raised_limits(plan, wanted);  // inside, the container's root may only lower them
@@ -30,8 +49,9 @@ InitPlan plan_exec(ExecPlan request) {
   add_identity(plan, process);
   // Everything the container's other processes could abuse is gone before one of them can see this process
   // (CVE-2016-9962).
-  if ((request.namespaces & CLONE_NEWPID) != 0) plan.add(Fork{}, "linux.namespaces");
+  if (process.forks_later) plan.add(Fork{}, "linux.namespaces");
   plan.add(NewSession{});
+  add_behind_fork(plan, process);
   add_late_filter(plan, process);
   add_program(plan, process);
   return plan;

@@ -16,6 +16,7 @@ struct ExecPlan {
   int namespaces = 0;               ///< CLONE_NEW… of those that differ from the runtime's
   Fd root{};                        ///< where the container has no mount namespace; otherwise empty
   bool terminal_is_copied = false;  ///< by the runtime, which gives it the caller's size first
+  bool awaits_affinity = false;     ///< the runtime sets process.execCPUAffinity.initial from outside
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;
   std::optional<LoadSeccomp> seccomp{};

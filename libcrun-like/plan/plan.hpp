@@ -133,16 +133,18 @@ struct SetOomScore {
   int adjustment = 0;
 };
 
-/// sched_setattr(2).
+/// sched_setattr(2). What is denied to the process, because it is in a user namespace or has lost its privileges, the
+/// runtime does for it (Word::schedule).
 struct SetScheduler {
   std::uint32_t policy = 0;
   std::uint64_t flags = 0;
   std::int32_t nice = 0;
   std::uint32_t priority = 0;
   std::uint64_t runtime = 0, deadline = 0, period = 0;
+  bool in_cpuset = false;  ///< resources.cpu.cpus is set, which SCHED_DEADLINE does not go with
 };
 
-/// ioprio_set(2).
+/// ioprio_set(2); denied, as SetScheduler.
 struct SetIoPriority {
   int priority = 0;
 };
@@ -150,6 +152,13 @@ struct SetIoPriority {
 /// All CPUs when `mask` is empty, which the kernel cuts down to the cgroup's cpuset.
 struct SetAffinity {
   std::vector<std::uint64_t> mask;
+};
+
+/// set_mempolicy(2): `mode` with flags; no nodes where the mode has none.
+struct SetMemoryPolicy {
+  int mode = 0;
+  std::vector<std::uint64_t> nodes;
+  std::string name;  ///< of the mode, for people
 };
 
 struct SetPersonality {
@@ -239,9 +248,9 @@ using AnyAction =
                  SetPropagation, BindRoot, MountFilesystem, BindMount, ChangeMount, MakeDevices, MaskPath, ReadonlyPath,
                  RemountRootReadonly, PivotRoot, MoveRoot, ChangeRoot, SetRootPropagation, RaiseLoopback, SetHostname,
                  SetDomainname, SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, SetOomScore,
-                 SetScheduler, SetIoPriority, SetAffinity, SetPersonality, JoinKeyring, SetLabel, SetUser,
-                 DropBoundingSet, SetCapabilities, NoNewPrivileges, LoadSeccomp, ChangeDirectory, FindHome, FindProgram,
-                 SealDescriptors, NewSession, UseHostProc, Execute>;
+                 SetScheduler, SetIoPriority, SetAffinity, SetMemoryPolicy, SetPersonality, JoinKeyring, SetLabel,
+                 SetUser, DropBoundingSet, SetCapabilities, NoNewPrivileges, LoadSeccomp, ChangeDirectory, FindHome,
+                 FindProgram, SealDescriptors, NewSession, UseHostProc, Execute>;
 
 /// One of them. What a variant of so many needs to be moved and destroyed is made once, in plan.cpp: in every file that
 /// adds a step it would cost the compiler seconds.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/process.hpp"
 
+#include <linux/capability.h>
+#include <linux/sched.h>
 #include <sys/personality.h>
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 #include "base/log.hpp"
 #include "oci/error.hpp"
 #include "spec/names.hpp"
+#include "spec/number_list.hpp"
 
 namespace oci {
 namespace {
@@ -43,6 +46,13 @@ std::string join(std::vector<std::string> words) {
   return text;
 }
 
+/// "MPOL_BIND|MPOL_F_STATIC_NODES"
+std::string joined_flags(const MemoryPolicy& policy) {
+  std::string text = policy.mode;
+  for (const auto& flag : policy.flags) text.append("|").append(flag);
+  return text;
+}
+
 std::vector<std::string> names_of(std::uint64_t set) {
   std::vector<std::string> names;
   for (unsigned capability = 0; set >> capability != 0; ++capability)
@@ -50,26 +60,75 @@ std::vector<std::string> names_of(std::uint64_t set) {
   return names;
 }
 
-void add_limits(InitPlan& plan, const Process& process) {
-  for (std::size_t i = 0; i < process.rlimits.size(); ++i) {
-    const auto& rlimit = process.rlimits[i];
-    plan.add(SetLimit{*find_rlimit(rlimit.type), {rlimit.soft, rlimit.hard}, rlimit.type},
+/// The kernel counts the process that forks and the one that it brings forth, until the first has ended: the user would
+/// need room for one more than the container asks for. Root of the host is never refused (fork(2), EAGAIN).
+bool counts_the_forking(const ProcessPlan& request, const Rlimit& limit) {
+  const bool exempt = request.process.user.uid == 0 && !request.in_user_namespace;
+  return request.forks_later && !exempt && limit.soft != RLIM_INFINITY && *find_rlimit(limit.type) == RLIMIT_NPROC;
+}
+
+/// Room for that one, no more: a user who is at the limit is to be refused (execve(2), EAGAIN).
+rlimit with_room(const ProcessPlan& request, const Rlimit& limit) {
+  const bool may_raise = !request.in_user_namespace && (request.host.capabilities >> CAP_SYS_RESOURCE & 1U) != 0;
+  rlimit current{};
+  ::getrlimit(RLIMIT_NPROC, &current);
+  const rlim_t most = may_raise ? RLIM_INFINITY : std::max(limit.hard, current.rlim_max);
+  const rlim_t soft = std::min(limit.soft + 1, most);
+  return {soft, std::max(soft, limit.hard)};
+}
+
+void add_limits(InitPlan& plan, const ProcessPlan& request) {
+  const auto& limits = request.process.rlimits;
+  for (std::size_t i = 0; i < limits.size(); ++i) {
+    const auto& limit = limits[i];
+    const bool roomy = counts_the_forking(request, limit);
+    plan.add(SetLimit{*find_rlimit(limit.type), roomy ? with_room(request, limit) : rlimit{limit.soft, limit.hard},
+                      limit.type},
              "process.rlimits[" + std::to_string(i) + "]");
   }
 }
 
+std::uint64_t scheduler_flags(const Scheduler& scheduler) {
+  std::uint64_t flags = 0;
+  for (const auto& flag : scheduler.flags) flags |= static_cast<std::uint64_t>(*find_scheduler_flag(flag));
+  return flags;
+}
+
+/// sched(7): a SCHED_DEADLINE process cannot fork, and with SCHED_FLAG_RESET_ON_FORK the child does not get what its
+/// parent has. Setting it late also leaves a deadline's runtime to the program.
+bool waits_for_fork(const ProcessPlan& request) {
+  const auto& wanted = *request.process.scheduler;
+  const bool resets = (scheduler_flags(wanted) & SCHED_FLAG_RESET_ON_FORK) != 0;
+  return find_scheduler_policy(wanted.policy) == SCHED_DEADLINE || (request.forks_later && resets);
+}
+
+void add_scheduler(InitPlan& plan, const ProcessPlan& request) {
+  const auto& wanted = *request.process.scheduler;
+  const auto& resources = request.linux.resources;
+  plan.add(SetScheduler{.policy = static_cast<std::uint32_t>(*find_scheduler_policy(wanted.policy)),
+                        .flags = scheduler_flags(wanted),
+                        .nice = wanted.nice,
+                        .priority = static_cast<std::uint32_t>(wanted.priority),
+                        .runtime = wanted.runtime,
+                        .deadline = wanted.deadline,
+                        .period = wanted.period,
+                        .in_cpuset = resources.cpu && !resources.cpu->cpus.empty()},
+           "process.scheduler");
+}
+
+/// Groups that cannot be set are not left out: they may be there to take rights away (user_namespaces(7)).
+void check_groups(const ProcessPlan& request) {
+  const auto& host = request.host;
+  const bool privileged = host.euid == 0 || (host.capabilities >> CAP_SETGID & 1U) != 0;
+  if (request.process.user.additional_gids.empty() || (privileged && host.may_set_groups)) return;
+  throw Error(
+      "process.user.additionalGids: cannot set any additional groups in a rootless container: setgroups(2) is denied",
+      EPERM);
+}
+
 void add_scheduling(InitPlan& plan, const ProcessPlan& request) {
   const auto& process = request.process;
-  // The caller's affinity (an engine's, a probe's) is not the container's: its cpuset alone says where it runs.
-  plan.add(SetAffinity{}, {});
-  if (const auto& wanted = process.scheduler) {
-    std::uint64_t flags = 0;
-    for (const auto& flag : wanted->flags) flags |= static_cast<std::uint64_t>(*find_scheduler_flag(flag));
-    plan.add(
-        SetScheduler{static_cast<std::uint32_t>(*find_scheduler_policy(wanted->policy)), flags, wanted->nice,
-                     static_cast<std::uint32_t>(wanted->priority), wanted->runtime, wanted->deadline, wanted->period},
-        "process.scheduler");
-  }
+  if (process.scheduler && !waits_for_fork(request)) add_scheduler(plan, request);
   if (const auto& wanted = process.io_priority) {
     static constexpr int class_shift = 13;  // ioprio_set(2): IOPRIO_PRIO_VALUE
     plan.add(SetIoPriority{*find_io_class(wanted->io_class) << class_shift | wanted->priority}, "process.ioPriority");
@@ -156,6 +215,14 @@ void add_streams(InitPlan& plan, const Process& process, Console console) {
   plan.add(terminal, "process.terminal");
 }
 
+void add_memory_policy(InitPlan& plan, const Linux& linux) {
+  if (!linux.memory_policy) return;
+  const auto& wanted = *linux.memory_policy;
+  int mode = *find_memory_policy_mode(wanted.mode);
+  for (const auto& flag : wanted.flags) mode |= *find_memory_policy_flag(flag);
+  plan.add(SetMemoryPolicy{mode, parse_number_list(wanted.nodes), joined_flags(wanted)}, "linux.memoryPolicy");
+}
+
 void add_first(InitPlan& plan, const ProcessPlan& request) {
   if (request.process.oom_score_adj) plan.add(SetOomScore{*request.process.oom_score_adj}, "process.oomScoreAdj");
 }
@@ -168,10 +235,11 @@ void add_identity(InitPlan& plan, const ProcessPlan& request) {
   if (value_of(environment(request), "HOME").empty()) plan.add(FindHome{process.user.uid}, "process.env");
   plan.add(ChangeDirectory{process.cwd, false, request.makes_cwd}, "process.cwd");
   plan.add(SealDescriptors{first_preserved + request.preserve_fds, request.start_fifo});
-  add_limits(plan, process);  // now that nothing has to be opened any more: RLIMIT_NOFILE may be small
+  add_limits(plan, request);  // now that nothing has to be opened any more: RLIMIT_NOFILE may be small
   // seccomp(2): without no_new_privs loading needs CAP_SYS_ADMIN, so it comes before that is gone.
   if (request.seccomp && !process.no_new_privileges) plan.add(LoadSeccomp(*request.seccomp), "linux.seccomp");
   plan.add(DropBoundingSet{sets.bounding}, "process.capabilities.bounding");
+  check_groups(request);
   const auto& groups = process.user.additional_gids;
   plan.add(SetUser{process.user.uid,
                    process.user.gid,
@@ -186,6 +254,15 @@ void add_identity(InitPlan& plan, const ProcessPlan& request) {
   const auto search_path = value_of(env, "PATH");
   plan.add(FindProgram{process.args.front(), std::string(search_path.empty() ? default_search_path : search_path)},
            "process.args");
+}
+
+void add_behind_fork(InitPlan& plan, const ProcessPlan& request) {
+  const auto& limits = request.process.rlimits;
+  for (std::size_t i = 0; i < limits.size(); ++i)
+    if (counts_the_forking(request, limits[i]))
+      plan.add(SetLimit{RLIMIT_NPROC, {limits[i].soft, limits[i].hard}, limits[i].type},
+               "process.rlimits[" + std::to_string(i) + "]");
+  if (request.process.scheduler && waits_for_fork(request)) add_scheduler(plan, request);
 }
 
 void add_late_filter(InitPlan& plan, ProcessPlan& request) {

@@ -18,12 +18,16 @@ struct ProcessPlan {
   std::optional<LoadSeccomp> seccomp{};
   unsigned preserve_fds = 0;
   std::vector<std::string> extra_env{};  ///< what the runtime itself adds
+  bool forks_later = false;              ///< a Fork follows add_identity
   bool makes_cwd = true;                 ///< exec does not: the file system is not the runtime's any more
   FdRef start_fifo{-1};                  ///< stays open through SealDescriptors
 };
 
 /// Needs the host's privileges and its /proc: before anything is entered.
 void add_first(InitPlan& plan, const ProcessPlan& process);
+
+/// linux.memoryPolicy, first of all: what the kernel allocates for the process from then on obeys it.
+void add_memory_policy(InitPlan& plan, const Linux& linux);
 
 /// Which procfs labels are written through: the container's, or the host's by a process that has entered nothing yet.
 enum class Proc : std::uint8_t { container, host };
@@ -37,8 +41,11 @@ enum class Console : std::uint8_t { none, dev_console };
 void add_streams(InitPlan& plan, const Process& process, Console console);
 
 /// Limits and schedulers, then who the process is. After these it has no more privileges than config.json gives it;
-/// what follows is only what may have to wait: meetings, Fork, and add_last.
+/// what follows is only what may have to wait: meetings, Fork, add_behind_fork and so on.
 void add_identity(InitPlan& plan, const ProcessPlan& process);
+
+/// What a Fork would spoil, or would be spoilt by: for the process that becomes the program, and as late as can be.
+void add_behind_fork(InitPlan& plan, const ProcessPlan& process);
 
 /// The seccomp filter of a process with noNewPrivileges, as late as can be (config-linux.md, "Seccomp").
 void add_late_filter(InitPlan& plan, ProcessPlan& process);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spec/check.hpp"
 
+#include <linux/mempolicy.h>
+
 #include <array>
 #include <charconv>
 #include <set>
 
 #include "oci/error.hpp"
 #include "spec/names.hpp"
+#include "spec/number_list.hpp"
 #include "spec/sysctl.hpp"
 
 namespace oci {
@@ -94,10 +97,20 @@ void check_io_priority(const IoPriority& priority) {
   if (priority.priority < 0 || priority.priority >= levels) reject("priority: not in 0..7");
 }
 
+void check_exec_affinity(const CpuAffinity& affinity) {
+  member("initial", [&] { parse_number_list(affinity.initial); });
+  member("final", [&] { parse_number_list(affinity.final); });
+}
+
 void check_user(const User& user) {
   static constexpr std::uint32_t no_id = 0xFFFFFFFF;  // setresuid(2): -1 leaves an id unchanged
   if (user.uid == no_id) reject("uid: 4294967295 is not a user id");
   if (user.gid == no_id) reject("gid: 4294967295 is not a group id");
+  member("additionalGids", [&] {
+    each(user.additional_gids, [](std::uint32_t gid) {
+      if (gid == no_id) reject("4294967295 is not a group id");
+    });
+  });
   static constexpr std::uint32_t permission_bits = 0777;
   if (user.umask && (*user.umask & ~permission_bits) != 0) reject("umask: not in 0..511 (octal 0777)");
 }
@@ -168,6 +181,15 @@ void check_time_offsets(const Linux& linux) {
   }
 }
 
+/// A hook is forked by the process that it belongs to, and sched(7) forbids just that.
+void check_deadline_hooks(const Spec& spec) {
+  const auto& scheduler = spec.process->scheduler;
+  if (spec.hooks.start_container.empty() || !scheduler || scheduler->policy != "SCHED_DEADLINE") return;
+  for (const auto& flag : scheduler->flags)
+    if (flag == "SCHED_FLAG_RESET_ON_FORK") return;
+  reject("startContainer: a SCHED_DEADLINE process cannot fork without SCHED_FLAG_RESET_ON_FORK");
+}
+
 /// Only settings that a namespace of the container's own keeps apart from the host's.
 void check_sysctl(const Linux& linux, const std::string& name) {
   const auto type = sysctl_namespace(sysctl_file(name));
@@ -186,13 +208,33 @@ void check_devices(const std::vector<Device>& devices) {
   });
 }
 
+unsigned count_nodes(const std::string& nodes) {
+  try {
+    return count(parse_number_list(nodes));
+  } catch (const Error& error) {
+    reject("invalid memory policy nodes \"" + nodes + "\": " + error.what());
+  }
+}
+
+/// set_mempolicy(2). MPOL_PREFERRED alone may have nodes or not.
+void check_memory_policy(const MemoryPolicy& policy) {
+  const auto mode = find_memory_policy_mode(policy.mode);
+  if (!mode) reject("invalid memory policy mode \"" + policy.mode + "\"");
+  for (const auto& flag : policy.flags)
+    if (!find_memory_policy_flag(flag)) reject("invalid memory policy flag \"" + flag + "\"");
+  const auto nodes = count_nodes(policy.nodes);
+  const bool without_nodes = *mode == MPOL_DEFAULT || *mode == MPOL_LOCAL;
+  if (without_nodes && nodes != 0) reject("memory policy mode requires 0 nodes but got " + std::to_string(nodes));
+  if (!without_nodes && *mode != MPOL_PREFERRED && nodes == 0)
+    reject("memory policy mode requires at least 1 node but got 0");
+}
+
 /// What config.json may say and this runtime does not do yet; docs/config.md lists them too.
 void refuse_unimplemented(const Linux& linux) {
   const auto refuse = [](std::string_view field) {
     reject(std::string(field) + ": not implemented by this runtime yet");
   };
   if (linux.intel_rdt) refuse("intelRdt");
-  if (linux.memory_policy) refuse("memoryPolicy");
   if (!linux.net_devices.empty()) refuse("netDevices");
 }
 
@@ -214,6 +256,7 @@ void check_linux(const Linux& linux) {
       reject("personality.domain: \"" + domain + "\" is neither LINUX nor LINUX32");
     if (!linux.personality->flags.empty()) reject("personality.flags: runtime-spec 1.3 defines none");
   }
+  if (linux.memory_policy) member("memoryPolicy", [&] { check_memory_policy(*linux.memory_policy); });
   refuse_unimplemented(linux);
 }
 
@@ -244,6 +287,7 @@ void check(const Process& process) {
     reject("oomScoreAdj: " + std::to_string(*process.oom_score_adj) + " is not in -1000..1000");
   if (process.scheduler) member("scheduler", [&] { check_scheduler(*process.scheduler); });
   if (process.io_priority) member("ioPriority", [&] { check_io_priority(*process.io_priority); });
+  if (process.exec_cpu_affinity) member("execCPUAffinity", [&] { check_exec_affinity(*process.exec_cpu_affinity); });
 }
 
 void check(const Spec& spec) {
@@ -253,7 +297,10 @@ void check(const Spec& spec) {
   member("process", [&] { check(*spec.process); });
   check_names(spec);
   member("mounts", [&] { each(spec.mounts, check_mount); });
-  member("hooks", [&] { check_hooks(spec.hooks); });
+  member("hooks", [&] {
+    check_hooks(spec.hooks);
+    check_deadline_hooks(spec);
+  });
   member("linux", [&] { check_linux(spec.linux); });
 }
 

@@ -2,6 +2,7 @@
 #include "spec/names.hpp"
 
 #include <cap-ng.h>
+#include <linux/mempolicy.h>
 #include <linux/sched.h>
 #include <sys/resource.h>
 
@@ -70,6 +71,24 @@ constexpr std::array<NumberedName, 3> io_classes{{
     {"IOPRIO_CLASS_RT", 1},
     {"IOPRIO_CLASS_BE", 2},
     {"IOPRIO_CLASS_IDLE", 3},
+}};
+
+constexpr int weighted_interleave = 6;  // MPOL_WEIGHTED_INTERLEAVE, Linux 6.9; newer than the headers
+
+constexpr std::array<NumberedName, 7> memory_modes{{
+    {"MPOL_BIND", MPOL_BIND},
+    {"MPOL_DEFAULT", MPOL_DEFAULT},
+    {"MPOL_INTERLEAVE", MPOL_INTERLEAVE},
+    {"MPOL_LOCAL", MPOL_LOCAL},
+    {"MPOL_PREFERRED", MPOL_PREFERRED},
+    {"MPOL_PREFERRED_MANY", MPOL_PREFERRED_MANY},
+    {"MPOL_WEIGHTED_INTERLEAVE", weighted_interleave},
+}};
+
+constexpr std::array<NumberedName, 3> memory_flags{{
+    {"MPOL_F_NUMA_BALANCING", MPOL_F_NUMA_BALANCING},
+    {"MPOL_F_RELATIVE_NODES", MPOL_F_RELATIVE_NODES},
+    {"MPOL_F_STATIC_NODES", MPOL_F_STATIC_NODES},
 }};
 
 std::string upper_case(std::string_view text) {
@@ -165,6 +184,22 @@ std::optional<int> find_scheduler_flag(std::string_view name) noexcept {
 
 std::optional<int> find_io_class(std::string_view name) noexcept {
   return find_in(io_classes, name);
+}
+
+std::span<const NumberedName> memory_policy_modes() noexcept {
+  return memory_modes;
+}
+
+std::span<const NumberedName> memory_policy_flags() noexcept {
+  return memory_flags;
+}
+
+std::optional<int> find_memory_policy_mode(std::string_view name) noexcept {
+  return find_in(memory_modes, name);
+}
+
+std::optional<int> find_memory_policy_flag(std::string_view name) noexcept {
+  return find_in(memory_flags, name);
 }
 
 }  // namespace oci

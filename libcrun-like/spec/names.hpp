@@ -50,4 +50,10 @@ std::optional<int> find_scheduler_policy(std::string_view name) noexcept;
 std::optional<int> find_scheduler_flag(std::string_view name) noexcept;
 std::optional<int> find_io_class(std::string_view name) noexcept;
 
+/// Modes and flags of set_mempolicy(2).
+std::span<const NumberedName> memory_policy_modes() noexcept;
+std::span<const NumberedName> memory_policy_flags() noexcept;
+std::optional<int> find_memory_policy_mode(std::string_view name) noexcept;
+std::optional<int> find_memory_policy_flag(std::string_view name) noexcept;
+
 }  // namespace oci

@@ -2,11 +2,14 @@
 // Each rule of check.cpp, by a config.json that breaks this one alone.
 #include "spec/check.hpp"
 
+#include <array>
+
 #include "oci/error.hpp"
 #include "spec/decode.hpp"
 #include "support/catch.hpp"
 
 using namespace oci;
+using namespace Catch::Matchers;
 
 namespace {
 
@@ -178,6 +181,90 @@ TEST_CASE("devices and paths are well formed") {
   CHECK(linux_refusal(R"("readonlyPaths": [""])") == "linux.readonlyPaths[0]: path: \"\" is not an absolute path");
 }
 
+TEST_CASE("startContainer hooks need a process that may fork") {
+  const auto with = [](const std::string& flags) {
+    return refusal(
+        config(R"(, "scheduler": {"policy": "SCHED_DEADLINE", "runtime": 1, "deadline": 2, "flags": [)" + flags + "]}",
+               "", R"(, "hooks": {"startContainer": [{"path": "/bin/true"}]})"));
+  };
+  CHECK(with("") == "hooks: startContainer: a SCHED_DEADLINE process cannot fork without SCHED_FLAG_RESET_ON_FORK");
+  CHECK(with(R"("SCHED_FLAG_RESET_ON_FORK")") == "accepted");
+}
+
+TEST_CASE("exec's CPUs are lists as the kernel writes them") {
+  CHECK(process_refusal(R"("execCPUAffinity": {"initial": "0-3,7", "final": "4000"})") == "accepted");
+  CHECK(process_refusal(R"("execCPUAffinity": {"initial": "", "final": ""})") == "accepted");
+  CHECK_THAT(process_refusal(R"("execCPUAffinity": {"initial": "3-1"})"),
+             StartsWith("process.execCPUAffinity.initial: \"3-1\" is not a list of numbers"));
+  CHECK_THAT(process_refusal(R"("execCPUAffinity": {"final": "all"})"),
+             StartsWith("process.execCPUAffinity.final: \"all\" is not a list of numbers"));
+}
+
+TEST_CASE("a memory policy has a known mode, known flags, and nodes where its mode has some") {
+  const auto policy = [](const std::string& members) { return linux_refusal(R"("memoryPolicy": {)" + members + "}"); };
+  for (const auto* mode : {"MPOL_BIND", "MPOL_INTERLEAVE", "MPOL_WEIGHTED_INTERLEAVE", "MPOL_PREFERRED_MANY"}) {
+    INFO(mode);
+    const auto named = R"("mode": ")" + std::string(mode) + "\"";
+    CHECK(policy(named + R"(, "nodes": "0-1")") == "accepted");
+    CHECK(policy(named) == "linux.memoryPolicy: memory policy mode requires at least 1 node but got 0");
+  }
+  for (const auto* mode : {"MPOL_DEFAULT", "MPOL_LOCAL"}) {
+    INFO(mode);
+    const auto named = R"("mode": ")" + std::string(mode) + "\"";
+    CHECK(policy(named) == "accepted");
+    CHECK(policy(named + R"(, "nodes": "0-7")") == "linux.memoryPolicy: memory policy mode requires 0 nodes but got 8");
+  }
+  CHECK(policy(R"("mode": "MPOL_PREFERRED")") == "accepted");
+  CHECK(policy(R"("mode": "MPOL_PREFERRED", "nodes": "1")") == "accepted");
+  CHECK(policy("") == "linux.memoryPolicy: invalid memory policy mode \"\"");
+  CHECK(policy(R"("mode": "INTERLEAVE")") == "linux.memoryPolicy: invalid memory policy mode \"INTERLEAVE\"");
+  CHECK(policy(R"("mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES", "badflag"])") ==
+        "linux.memoryPolicy: invalid memory policy flag \"badflag\"");
+  CHECK_THAT(policy(R"("mode": "MPOL_BIND", "nodes": "0-9876543210")"),
+             StartsWith("linux.memoryPolicy: invalid memory policy nodes \"0-9876543210\": "));
+}
+
+TEST_CASE("each member of the process that is no string of the right kind is refused by its name") {
+  struct Row {
+    const char* member;
+    const char* refusal;  ///< how it starts
+  };
+  static constexpr std::array rows{
+      Row{R"("oomScoreAdj": "high")", "process.oomScoreAdj: "},
+      Row{R"("oomScoreAdj": -1001)", "process: oomScoreAdj: -1001 is not in -1000..1000"},
+      Row{R"("oomScoreAdj": 1.5)", "process.oomScoreAdj: "},
+      Row{R"("user": {"umask": "022"})", "process.user.umask: "},
+      Row{R"("user": {"umask": -1})", "process.user.umask: "},
+      Row{R"("user": {"additionalGids": 5})", "process.user.additionalGids: "},
+      Row{R"("user": {"additionalGids": [4294967296]})", "process.user.additionalGids[0]: "},
+      Row{R"("user": {"additionalGids": [4294967295]})", "process.user.additionalGids[0]: 4294967295"},
+      Row{R"("rlimits": {})", "process.rlimits: "},
+      Row{R"("rlimits": [{"type": "RLIMIT_CPU", "soft": "1", "hard": 1}])", "process.rlimits[0].soft: "},
+      Row{R"("rlimits": [{"type": "RLIMIT_CPU", "soft": -2, "hard": 1}])", "process.rlimits[0].soft: "},
+      Row{R"("scheduler": "SCHED_FIFO")", "process.scheduler: "},
+      Row{R"("scheduler": {"policy": 1})", "process.scheduler.policy: "},
+      Row{R"("scheduler": {"policy": "SCHED_EXT"})", "process.scheduler: policy: unknown scheduling policy"},
+      Row{R"("scheduler": {"policy": "SCHED_DEADLINE", "runtime": -1})", "process.scheduler.runtime: "},
+      Row{R"("scheduler": {"policy": "SCHED_OTHER", "flags": "SCHED_FLAG_RECLAIM"})", "process.scheduler.flags: "},
+      Row{R"("ioPriority": {"priority": 1})", "process.ioPriority: "},
+      Row{R"("ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": "1"})", "process.ioPriority.priority: "},
+      Row{R"("ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": -1})", "process.ioPriority: priority: not in 0..7"},
+      Row{R"("execCPUAffinity": "0")", "process.execCPUAffinity: "},
+      Row{R"("execCPUAffinity": {"initial": 0})", "process.execCPUAffinity.initial: "},
+      Row{R"("noNewPrivileges": "yes")", "process.noNewPrivileges: "},
+      Row{R"("capabilities": {"bounding": "CAP_KILL"})", "process.capabilities.bounding: "},
+  };
+  for (const auto& [text, start] : rows) {
+    INFO(text);
+    CHECK_THAT(process_refusal(text), StartsWith(start));
+  }
+  CHECK_THAT(linux_refusal(R"("personality": {"domain": 32})"), StartsWith("linux.personality.domain: "));
+  CHECK_THAT(linux_refusal(R"("memoryPolicy": {"mode": "MPOL_BIND", "nodes": 0})"),
+             StartsWith("linux.memoryPolicy.nodes: "));
+  CHECK_THAT(linux_refusal(R"("timeOffsets": {"boottime": {"secs": "1"}})"),
+             StartsWith("linux.timeOffsets.boottime.secs: "));
+}
+
 TEST_CASE("a personality is one of two, without flags") {
   CHECK(linux_refusal(R"("personality": {"domain": "X"})") ==
         "linux: personality.domain: \"X\" is neither LINUX nor LINUX32");
@@ -187,7 +274,5 @@ TEST_CASE("a personality is one of two, without flags") {
 
 TEST_CASE("what is not there yet is refused by name") {
   CHECK(linux_refusal(R"("intelRdt": {})") == "linux: intelRdt: not implemented by this runtime yet");
-  CHECK(linux_refusal(R"("memoryPolicy": {"mode": "MPOL_BIND"})") ==
-        "linux: memoryPolicy: not implemented by this runtime yet");
   CHECK(linux_refusal(R"("netDevices": {"eth0": {}})") == "linux: netDevices: not implemented by this runtime yet");
 }
