@@ -11,8 +11,7 @@ namespace oci::cli {
 namespace {
 
 /// Words that the tables know, for errors to name them, and that create refuses.
-constexpr std::array<std::string_view, 4> refused{"idmap", "ridmap", "SCMP_ACT_NOTIFY",
-                                                  "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
+constexpr std::array<std::string_view, 2> refused{"idmap", "ridmap"};
 
 void add(Names& names, std::string_view name) {
   if (std::find(refused.begin(), refused.end(), name) == refused.end()) names.emplace_back(name);
@@ -35,6 +34,8 @@ Mechanisms mechanisms() {
   known.seccomp_architectures = names_of(seccomp_architectures());
   known.seccomp_known_flags = names_of(seccomp_flags());
   known.seccomp_supported_flags = known.seccomp_known_flags;
+  known.unsafe_annotations = {"run.oci.seccomp.receiver", "run.oci.seccomp_bpf_data",
+                              "run.oci.seccomp_fail_unknown_syscall"};
   known.libseccomp_release = libseccomp_release();
   known.cgroup_v2 = true;
   known.rdma = true;

@@ -32,7 +32,9 @@ InitPlan plan_exec(ExecPlan request) {
   // (CVE-2016-9962).
   if ((request.namespaces & CLONE_NEWPID) != 0) plan.add(Fork{}, "linux.namespaces");
   plan.add(NewSession{});
+  const bool notifies = process.seccomp && process.seccomp->notifies;
   add_late_filter(plan, process);
+  if (notifies) plan.add(Meet{Word::listener}, "linux.seccomp");  // execve closes what has not been taken
   add_program(plan, process);
   return plan;
 }
