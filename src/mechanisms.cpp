@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the library can do, out of the tables that it works with.
-#include <algorithm>
-#include <array>
-
 #include "features.hpp"
 #include "kernel/seccomp.hpp"
 #include "spec/mount_options.hpp"
@@ -11,16 +8,9 @@
 namespace oci::cli {
 namespace {
 
-/// Words that the tables know, for errors to name them, and that create refuses.
-constexpr std::array<std::string_view, 2> refused{"SCMP_ACT_NOTIFY", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
-
-void add(Names& names, std::string_view name) {
-  if (std::find(refused.begin(), refused.end(), name) == refused.end()) names.emplace_back(name);
-}
-
 Names names_of(std::span<const SeccompName> table) {
   Names names;
-  for (const auto& row : table) add(names, row.name);
+  for (const auto& row : table) names.emplace_back(row.name);
   return names;
 }
 
@@ -35,7 +25,7 @@ Names names_of(std::span<const NumberedName> table) {
 Mechanisms mechanisms() {
   Mechanisms known;
   known.hooks = {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"};
-  for (const auto name : mount_option_names()) add(known.mount_options, name);
+  for (const auto name : mount_option_names()) known.mount_options.emplace_back(name);
   known.seccomp_actions = names_of(seccomp_actions());
   known.seccomp_operators = names_of(seccomp_operators());
   known.seccomp_architectures = names_of(seccomp_architectures());
@@ -43,6 +33,8 @@ Mechanisms mechanisms() {
   known.seccomp_supported_flags = known.seccomp_known_flags;
   known.memory_policy_modes = names_of(memory_policy_modes());
   known.memory_policy_flags = names_of(memory_policy_flags());
+  known.unsafe_annotations = {"run.oci.seccomp.receiver", "run.oci.seccomp_bpf_data",
+                              "run.oci.seccomp_fail_unknown_syscall"};
   known.libseccomp_release = libseccomp_release();
   known.cgroup_v2 = true;
   known.rdma = true;

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
@@ -85,6 +86,32 @@ std::optional<Message> receive(FdRef channel) {
   message.step = header.step;
   message.code = header.code;
   message.text.assign(text, 0, static_cast<std::size_t>(got) - sizeof header);
+  return message;
+}
+
+bool say(FdRef channel, Word word, std::uint32_t step, int code) noexcept {
+  const Header header{word, step, code};
+  ssize_t written = 0;
+  do {
+    written = ::write(channel.get(), &header, sizeof header);
+  } while (written < 0 && errno == EINTR);
+  return written == sizeof header;
+}
+
+std::optional<Message> hear(FdRef channel) {
+  static constexpr std::size_t longest_answer = 4096;
+  std::array<char, longest_answer> bytes{};
+  ssize_t got = 0;
+  do {
+    got = ::read(channel.get(), bytes.data(), bytes.size());
+  } while (got < 0 && errno == EINTR);
+  if (got == 0 || (got < 0 && errno == ECONNRESET)) return std::nullopt;
+  if (got < 0) throw Error::system("read the runtime's answer");
+  Header header{};
+  if (static_cast<std::size_t>(got) < sizeof header) throw Error("a message from the other process is cut short");
+  std::memcpy(&header, bytes.data(), sizeof header);
+  Message message{header.word, header.step, header.code, {}, {}};
+  message.text.assign(bytes.data() + sizeof header, static_cast<std::size_t>(got) - sizeof header);
   return message;
 }
 

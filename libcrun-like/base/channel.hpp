@@ -21,6 +21,8 @@ enum class Word : std::uint8_t {
   procfs,    ///< child: mount a procfs of my pid namespace for me. Answer: go with the mount, or failure
   schedule,  ///< child: I may not do what step `step` (scheduler, I/O priority) says. Answer: go once done, or failure
   terminal,  ///< child: here is the terminal's master. No answer
+  listener,  ///< child, with its filter: `code` is the number of its seccomp listener, take it; later: give it to the
+             ///< agent now. Answer: go
   ready,     ///< child: all is set up; what follows needs start. Answer: go, once the container is remembered
   start,     ///< child: the same, and I wait here for go
   failure,   ///< either: `code` and `text` say why it ends
@@ -43,5 +45,11 @@ bool send(FdRef channel, const Message& message, FdRef attached = FdRef(-1)) noe
 
 /// The next message; nothing when the other end was closed. @throws Error
 std::optional<Message> receive(FdRef channel);
+
+/// The same by write(2) and read(2) alone, for the child: a seccomp filter may be in force that knows nothing of
+/// sendmsg(2) and recvmsg(2), or makes them wait for an agent. No descriptor can come along, and SIGPIPE ends a child
+/// whose runtime has gone. False, with errno, when it could not be said.
+bool say(FdRef channel, Word word, std::uint32_t step, int code = 0) noexcept;
+std::optional<Message> hear(FdRef channel);
 
 }  // namespace oci

@@ -9,11 +9,11 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "container/filter.hpp"
 #include "container/hooks.hpp"
 #include "container/schedule.hpp"
 #include "container/sources.hpp"
 #include "kernel/id_maps.hpp"
-#include "kernel/seccomp.hpp"
 #include "plan/create.hpp"
 #include "plan/hooks.hpp"
 #include "plan/mount_id_maps.hpp"
@@ -124,15 +124,15 @@ void Creation::launch() {
                      .preserve_fds = inheritance_.preserve_fds,
                      .extra_env = inheritance_.extra_env};
   if (needs_container_ids(spec_)) request.container_ids = container_id_maps(spec_.linux);
-  if (spec_.linux.seccomp) {
-    auto program = seccomp_program(*spec_.linux.seccomp, state_.seccomp_cache());
-    if (program.notifies) throw Error("linux.seccomp: SCMP_ACT_NOTIFY is not implemented by this runtime yet");
-    if (!program.filter.empty())
-      request.seccomp = LoadSeccomp{std::move(program.filter), program.flags, program.notifies};
-  }
+  auto filter = container_filter(spec_.linux, spec_.annotations, state_.seccomp_cache());
+  if (filter) request.seccomp = std::move(filter->step);
   if (starter_ == Starter::later_command) request.start_fifo = state_.make_start_fifo();
   auto plan = plan_create(std::move(request));
   child_.emplace(Child::launch(std::move(plan), cgroup_->prepare()));
+  if (filter && filter->agent)
+    child_->deliver_listener_by([this, agent = std::move(*filter->agent)](FdRef listener, pid_t process) {
+      send_listener(agent, listener, state_of(record_, "creating"), process);
+    });
 }
 
 /// What only this side may or need do, while the child is at its mounts.

@@ -8,10 +8,10 @@
 #include "container/attend.hpp"
 #include "container/entry.hpp"
 #include "container/exec_cgroup.hpp"
+#include "container/filter.hpp"
 #include "container/launch.hpp"
 #include "container/presence.hpp"
 #include "container/schedule.hpp"
-#include "kernel/seccomp.hpp"
 #include "oci/container.hpp"
 #include "plan/exec.hpp"
 #include "spec/check.hpp"
@@ -96,7 +96,7 @@ class Entrance {
         first_(std::move(first)),
         snapshot_(spec_in(directory.fd(), "config.json")),
         process_(process_for(options, record_, snapshot_)),
-        cache_(directory.seccomp_cache()),
+        filter_(container_filter(snapshot_.linux, record_.annotations, directory.seccomp_cache())),
         inheritance_((check_terminal(options, process_.terminal), prepare_entry(options, false))) {}
 
   Child enter() const {
@@ -104,6 +104,11 @@ class Entrance {
     auto child = launch_in_cgroup(record_, options_.cgroup,
                                   [&](FdRef cgroup) { return Child::launch(plan(initial.is_foreign()), cgroup); });
     initial.move(child.pid());
+    if (filter_ && filter_->agent)
+      child.deliver_listener_by([this](FdRef listener, pid_t process) {
+        const StateTemplate state{record_.id, "running", record_.bundle, record_.annotations};
+        send_listener(*filter_->agent, listener, state, process, record_.pid);
+      });
     return child;
   }
 
@@ -122,11 +127,7 @@ class Entrance {
     if ((record_.namespaces & CLONE_NEWNS) == 0)
       request.root =
           sys::openat(working_directory, "/proc/" + std::to_string(record_.pid) + "/root", O_PATH | O_DIRECTORY);
-    if (snapshot_.linux.seccomp) {
-      auto program = seccomp_program(*snapshot_.linux.seccomp, cache_);
-      if (!program.filter.empty())
-        request.seccomp = LoadSeccomp{std::move(program.filter), program.flags, program.notifies};
-    }
+    if (filter_) request.seccomp = filter_->step;
     return plan_exec(std::move(request));
   }
 
@@ -135,7 +136,7 @@ class Entrance {
   Pidfd first_;
   Spec snapshot_;
   Process process_;
-  std::string cache_;
+  std::optional<ContainerFilter> filter_;
   Inheritance inheritance_;
   Host host_ = Host::probe();
 };

@@ -2,10 +2,12 @@
 #include "container/launch.hpp"
 
 #include <linux/sched.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <array>
 #include <csignal>
 #include <cstring>
 #include <new>
@@ -14,6 +16,7 @@
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
 #include "init/run.hpp"
+#include "kernel/seccomp_listener.hpp"
 
 namespace oci {
 namespace {
@@ -23,6 +26,7 @@ constexpr std::size_t page_size = sizeof(init::Progress);
 /// Whether a process at this step has reason to say `word`.
 bool may_say(const Action& action, Word word) {
   if (const auto* meet = std::get_if<Meet>(&action)) return meet->word == word;
+  if (const auto* filter = std::get_if<LoadSeccomp>(&action)) return word == Word::listener && filter->notifies;
   if (const auto* bind = std::get_if<BindMount>(&action)) return word == Word::source && bind->opened_by_parent;
   if (const auto* mount = std::get_if<MountFilesystem>(&action))
     return (word == Word::procfs && mount->foreign_processes) || (word == Word::idmap && mount->id_maps);
@@ -95,6 +99,7 @@ Child Child::launch(InitPlan plan, FdRef cgroup) {
 
 Child::~Child() {
   if (!process_) return;
+  listener_.reset();  // else it could not even end: notified calls fail once nobody listens
   try {
     follow_fork();
     sys::pidfd_send_signal(process_, SIGKILL);
@@ -105,23 +110,64 @@ Child::~Child() {
 }
 
 std::optional<Message> Child::next() {
-  auto message = receive(channel_);
-  if (!message) {
-    // Closed: by execve, or by death. Of a sibling it cannot be told which; its exit status will.
-    const bool executed = progress_->step.load() + 1 == plan_.steps.size() || pid() != pid_ || followed_;
-    if (!executed) fail_silently();
-    return std::nullopt;
+  for (;;) {
+    if (listener_) attend_listener();
+    auto message = receive(channel_);
+    if (!message) {
+      // Closed: by execve, or by death. Of a sibling it cannot be told which; its exit status will.
+      const bool executed = progress_->step.load() + 1 == plan_.steps.size() || has_forked();
+      if (!executed) fail_silently();
+      return std::nullopt;
+    }
+    verify(*message);
+    if (message->word == Word::failure) throw failure(*message);
+    if (!serve_filter(*message)) return message;
   }
-  verify(*message);
-  if (message->word == Word::failure) throw failure(*message);
-  return message;
+}
+
+/// True when the message was about the filter, and has been answered.
+bool Child::serve_filter(const Message& message) {
+  if (std::holds_alternative<LoadSeccomp>(plan_.steps[message.step].action)) {
+    if (listener_ || !deliver_) throw Error("the container's process said what is not in its plan");
+    listener_ = take_listener(pidfd(), message.code);
+    answer(Word::go);
+    return true;
+  }
+  if (listener_ && std::holds_alternative<Meet>(plan_.steps[message.step].action)) hand_over_listener();
+  if (message.word != Word::listener) return false;
+  answer(Word::go);
+  return true;
+}
+
+/// Until there is a message. What the process calls under its filter is the runtime's own code, and none of the agent's
+/// business; a notification of its own making could otherwise keep it from ever getting to the agent.
+void Child::attend_listener() {
+  while (listener_) {
+    std::array<pollfd, 2> ready{{{channel_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}}};
+    if (::poll(ready.data(), ready.size(), -1) < 0) {
+      if (errno == EINTR) continue;
+      throw Error::system("wait for the container's process");
+    }
+    if ((ready[1].revents & POLLIN) == 0) return;
+    // The clone that brings a sibling forth has been answered when there is one: the two cannot be confused.
+    if (has_forked())
+      hand_over_listener();
+    else
+      let_call_continue(listener_);
+  }
+}
+
+void Child::hand_over_listener() {
+  deliver_(listener_, pid());
+  listener_.reset();
+  deliver_ = nullptr;
 }
 
 /// What follows a Fork may be under the eyes, and in the hands, of others: it is not asked to do what its plan does not
 /// say, and nothing that lies behind it.
 void Child::verify(const Message& message) const {
   std::size_t first = 0;
-  if (pid() != pid_ || followed_)
+  if (has_forked())
     while (!std::holds_alternative<Fork>(plan_.steps.at(first++).action)) continue;
   // A terminal may have been sent before the Fork and be read behind it: nobody waits for an answer to it.
   const bool in_plan = message.step < plan_.steps.size() && (message.step >= first || message.word == Word::terminal);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one door between the two sides: here the container's process is born.
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -23,6 +24,13 @@ class Child {
 
   const InitPlan& plan() const noexcept { return plan_; }
 
+  /// Gives the seccomp listener of a filter with notifications to its agent; the pid is that of the process in the
+  /// container.
+  using Deliver = std::function<void(FdRef listener, pid_t process)>;
+  /// next() calls it once: before the first meeting behind the filter is answered. What the process has to call until
+  /// then next() itself answers; what a sibling from a Fork calls it does not, and delivers right away.
+  void deliver_listener_by(Deliver deliver) { deliver_ = std::move(deliver); }
+
   /// What it says next; nothing when it has become the program (its end of the channel is closed by execve), or has
   /// left the channel on purpose. @throws Error when it failed, or died without a word
   std::optional<Message> next();
@@ -43,6 +51,10 @@ class Child {
   };
   Child(InitPlan plan, Pidfd process, pid_t pid, Fd channel, std::unique_ptr<init::Progress, Unmap> progress);
   void follow_fork();
+  bool has_forked() const noexcept { return followed_ || pid() != pid_; }
+  bool serve_filter(const Message& message);
+  void attend_listener();
+  void hand_over_listener();
   void verify(const Message& message) const;
   [[noreturn]] void fail_silently();
   Error failure(const Message& message) const;
@@ -51,6 +63,8 @@ class Child {
   Pidfd process_;
   pid_t pid_;
   Fd channel_;
+  Fd listener_;  ///< between the filter's loading and the agent
+  Deliver deliver_;
   bool followed_ = false;
   std::unique_ptr<init::Progress, Unmap> progress_;
 };

@@ -22,17 +22,25 @@ Message ask(Scene& scene, Word word, FdRef attached) {
   return std::move(*answer);
 }
 
+void agree(Scene& scene, Word word, int code) {
+  if (!say(scene.parent, word, scene.step, code))
+    throw Error::system("write to the runtime (the seccomp filter has to allow write)");
+  const auto answer = hear(scene.parent);
+  if (!answer) throw Error("the runtime has gone away");
+  if (answer->word == Word::failure) throw Error(answer->text, answer->code);
+}
+
 void perform(const Meet& meet, Scene& scene) {
   switch (meet.word) {
     case Word::ready:
       // The answer comes when the container is remembered; a runtime that ends before closes the channel instead. The
       // signal must be off by then, because the runtime leaves at once.
       outlive_runtime();
-      ask(scene, Word::ready);
+      agree(scene, Word::ready);
       scene.parent.reset();
       return;
     default:
-      ask(scene, meet.word);
+      agree(scene, meet.word);
   }
 }
 

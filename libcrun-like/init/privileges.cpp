@@ -100,12 +100,19 @@ void perform(const NoNewPrivileges& /*none*/, Scene& /*scene*/) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) throw Error::system("prctl PR_SET_NO_NEW_PRIVS");
 }
 
-void perform(const LoadSeccomp& seccomp, Scene& /*scene*/) {
+void perform(const LoadSeccomp& seccomp, Scene& scene) {
   const sock_fprog program{static_cast<unsigned short>(seccomp.filter.size()),
                            const_cast<sock_filter*>(seccomp.filter.data())};
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, seccomp.flags, &program) < 0)
+  const auto listener = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, seccomp.flags, &program);
+  if (listener < 0)
     throw Error::system("load the seccomp filter (" + std::to_string(seccomp.filter.size()) + " instructions, flags " +
                         std::to_string(seccomp.flags) + ")");
+  if (!seccomp.notifies) return;
+  // The runtime takes the listener out of this process: sending it could wait for an answer that only its receiver can
+  // give. write(2) is the one call that no profile may notify about. Two copies would keep notified calls waiting for
+  // an agent that has gone, instead of failing with ENOSYS.
+  agree(scene, Word::listener, static_cast<int>(listener));
+  ::close(static_cast<int>(listener));
 }
 
 }  // namespace oci::init

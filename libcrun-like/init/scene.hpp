@@ -43,6 +43,10 @@ struct Scene {
 /// runtime answered, if that was a failure
 Message ask(Scene& scene, Word word, FdRef attached = FdRef(-1));
 
+/// The same for words without a descriptor in either direction, by write(2) and read(2): a seccomp filter may be in
+/// force.
+void agree(Scene& scene, Word word, int code = 0);
+
 /// A directory descriptor of a procfs of this pid namespace that nothing hides or redirects: the container's own, taken
 /// before it was attached, or a detached one made now (CVE-2019-16884, CVE-2025-52881).
 FdRef proc_of(Scene& scene);

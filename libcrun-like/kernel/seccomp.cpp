@@ -160,17 +160,20 @@ std::vector<std::vector<scmp_arg_cmp>> alternatives(const std::vector<SeccompArg
   return each;
 }
 
-void add_rules(Policy& policy, const SeccompSyscall& syscall, std::size_t index) {
+void add_rules(Policy& policy, const SeccompSyscall& syscall, std::size_t index, UnknownCalls unknown) {
   const auto action = action_of(syscall.action, syscall.errno_ret, "action", "errnoRet");
   if (syscall.names.empty()) refuse("names", "empty");
   const auto conditions = alternatives(syscall.args);
   for (std::size_t i = 0; i < syscall.names.size(); ++i) {
     const auto& name = syscall.names[i];
-    // The process tells its parent the listener's number with write(2), and would wait for ever.
+    // The process tells the runtime the listener's number by write(2): it would wait for an answer that nobody can
+    // give before that number is known. No other call of ours is like that (docs/architecture.md, "Seccomp agents").
     if (action == SECCOMP_RET_USER_NOTIF && name == "write")
       refuse(element("names", i), "SCMP_ACT_NOTIFY cannot be used for the write syscall");
     const int number = ::seccomp_syscall_resolve_name(name.c_str());
     if (number == __NR_SCMP_ERROR) {
+      if (unknown == UnknownCalls::refused)
+        refuse(element("names", i), "the system call \"" + name + "\" is not known here");
       if (log::debugging()) log::debug("seccomp: the system call \"" + name + "\" is not known here and has no rule");
       continue;
     }
@@ -179,7 +182,7 @@ void add_rules(Policy& policy, const SeccompSyscall& syscall, std::size_t index)
   }
 }
 
-Policy policy_of(const Seccomp& profile) {
+Policy policy_of(const Seccomp& profile, UnknownCalls unknown) {
   Policy policy;
   policy.default_action =
       action_of(profile.default_action, profile.default_errno_ret, "defaultAction", "defaultErrnoRet");
@@ -193,7 +196,7 @@ Policy policy_of(const Seccomp& profile) {
       policy.architectures.push_back(architecture);
   }
   for (std::size_t i = 0; i < profile.syscalls.size(); ++i)
-    at_path([&] { return element("syscalls", i); }, [&] { add_rules(policy, profile.syscalls[i], i); });
+    at_path([&] { return element("syscalls", i); }, [&] { add_rules(policy, profile.syscalls[i], i, unknown); });
   return policy;
 }
 
@@ -322,8 +325,8 @@ SyscallTable table_of(const Policy& policy, std::uint32_t architecture) {
   return table;
 }
 
-std::vector<sock_filter> compile(const Seccomp& profile) {
-  const auto policy = policy_of(profile);
+std::vector<sock_filter> compile(const Seccomp& profile, UnknownCalls unknown) {
+  const auto policy = policy_of(profile, unknown);
   std::vector<SyscallTable> tables;
   for (const auto architecture : policy.architectures) tables.push_back(table_of(policy, architecture));
   auto filter = join_tables(tables);
@@ -362,7 +365,7 @@ unsigned flags_of(const Seccomp& profile, bool notifies) {
   return flags;
 }
 
-SeccompProgram program_of(const Seccomp& profile, const std::string& cache_dir) {
+SeccompProgram program_of(const Seccomp& profile, const std::string& cache_dir, UnknownCalls unknown) {
   SeccompProgram program;
   program.notifies = std::any_of(profile.syscalls.begin(), profile.syscalls.end(),
                                  [](const SeccompSyscall& syscall) { return syscall.action == "SCMP_ACT_NOTIFY"; });
@@ -372,12 +375,13 @@ SeccompProgram program_of(const Seccomp& profile, const std::string& cache_dir) 
     refuse("listenerMetadata", "set without a listenerPath");
   program.flags = flags_of(profile, program.notifies);
   const auto compiler = std::string(compiler_version) + " " + RUNTIME_VERSION + " libseccomp " + libseccomp_version() +
-                        " " + std::to_string(::seccomp_arch_native());
+                        " " + std::to_string(::seccomp_arch_native()) +
+                        (unknown == UnknownCalls::refused ? " strict" : "");
   SeccompCache cache(cache_dir, serialize(profile, compiler));
   if (auto known = cache.find()) {
     program.filter = std::move(*known);
   } else {
-    program.filter = compile(profile);
+    program.filter = compile(profile, unknown);
     cache.store(program.filter);
   }
   return program;
@@ -385,8 +389,8 @@ SeccompProgram program_of(const Seccomp& profile, const std::string& cache_dir) 
 
 }  // namespace
 
-SeccompProgram seccomp_program(const Seccomp& profile, const std::string& cache_dir) {
-  auto program = at_path([] { return "linux.seccomp"; }, [&] { return program_of(profile, cache_dir); });
+SeccompProgram seccomp_program(const Seccomp& profile, const std::string& cache_dir, UnknownCalls unknown) {
+  auto program = at_path([] { return "linux.seccomp"; }, [&] { return program_of(profile, cache_dir, unknown); });
   log::debug("seccomp filter flags: " + std::to_string(program.flags));
   return program;
 }

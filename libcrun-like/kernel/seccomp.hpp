@@ -21,10 +21,14 @@ struct SeccompProgram {
   bool notifies = false;            ///< seccomp(2) returns a descriptor that belongs to the agent at listenerPath
 };
 
+/// What becomes of a rule for a system call whose name libseccomp does not know.
+enum class UnknownCalls : std::uint8_t { left_out, refused };
+
 /// Compiles the profile, or takes what an earlier call left in `cache_dir`. An empty or unusable `cache_dir` costs time
 /// only.
 /// @throws Error that starts with the JSON path: "linux.seccomp.syscalls[3].errnoRet: …"
-SeccompProgram seccomp_program(const Seccomp& profile, const std::string& cache_dir);
+SeccompProgram seccomp_program(const Seccomp& profile, const std::string& cache_dir,
+                               UnknownCalls unknown = UnknownCalls::left_out);
 
 /// A word of config.json and the number behind it.
 struct SeccompName {

@@ -14,8 +14,6 @@
 namespace oci {
 namespace {
 
-constexpr std::size_t longest_payload = 4095;
-
 /// Room for one descriptor and no more: receivers insist on exactly that (cmsg(3)).
 union AttachedFd {
   cmsghdr header;
@@ -45,9 +43,11 @@ Fd connect_socket(const std::string& path) {
   return socket;
 }
 
-void send_descriptor(FdRef socket, FdRef attached, std::string_view payload) {
-  if (payload.empty() || payload.size() > longest_payload)
-    throw Error("send a descriptor: " + std::to_string(payload.size()) + " bytes with it, not 1 to 4095", EINVAL);
+void send_descriptor(FdRef socket, FdRef attached, std::string_view payload, std::size_t longest) {
+  if (payload.empty() || payload.size() > longest)
+    throw Error(
+        "send a descriptor: " + std::to_string(payload.size()) + " bytes with it, not 1 to " + std::to_string(longest),
+        EINVAL);
   iovec text{const_cast<char*>(payload.data()), payload.size()};
   AttachedFd room{};
   msghdr message{};

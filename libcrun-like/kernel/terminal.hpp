@@ -16,7 +16,8 @@ Fd connect_socket(const std::string& path);
 
 /// Sends `attached` and `payload` (1 to 4095 bytes) in one message: receivers call recvmsg once (conmon, containerd,
 /// podman).
-void send_descriptor(FdRef socket, FdRef attached, std::string_view payload);
+/// Other receivers may take more.
+void send_descriptor(FdRef socket, FdRef attached, std::string_view payload, std::size_t longest = 4095);
 /// The same over a connection of its own, closed afterwards: a terminal's master with its name to a console socket, a
 /// pidfd with "standard" or "setns" to a pidfd socket.
 void send_descriptor(const std::string& socket_path, FdRef attached, std::string_view payload);

@@ -95,9 +95,11 @@ InitPlan plan_create(CreatePlan request) {
   }
 
   add_behind_fork(plan, process);
+  // Nobody is there to take a listener any more once `create` has ended.
+  if (process.seccomp && process.seccomp->notifies) add_late_filter(plan, process);
   plan.add(Meet{request.start_fifo ? Word::ready : Word::start});
   if (request.start_fifo) plan.add(AwaitStart{std::move(request.start_fifo)});
-  add_late_filter(plan, process);
+  if (process.seccomp && !process.seccomp->notifies) add_late_filter(plan, process);
   add_hooks(plan, spec.hooks.start_container, {"startContainer", "", environment(process)}, state("created"));
   add_program(plan, process);
   return plan;

@@ -72,6 +72,7 @@ std::string line(const Fork&) {
 std::string line(const Meet& step) {
   static constexpr std::array words{ChannelWord{Word::adopt, "until adopted"},
                                     ChannelWord{Word::hooks, "for the host's hooks"},
+                                    ChannelWord{Word::listener, "until the seccomp agent has the listener"},
                                     ChannelWord{Word::ready, "no more: ready"}, ChannelWord{Word::start, "for start"}};
   for (const auto& [word, name] : words)
     if (word == step.word) return std::string("wait for the runtime ") + name;
@@ -151,7 +152,8 @@ std::string line(const NoNewPrivileges&) {
   return "give up new privileges";
 }
 std::string line(const LoadSeccomp& step) {
-  return "load a seccomp filter of " + std::to_string(step.filter.size()) + " instructions";
+  return "load a seccomp filter of " + std::to_string(step.filter.size()) + " instructions" +
+         (step.notifies ? ", and have its listener taken" : "");
 }
 std::string line(const ChangeDirectory& step) {
   return (step.last_chance ? "enter directory if not yet in it " : "enter directory ") + step.path +

@@ -52,7 +52,9 @@ InitPlan plan_exec(ExecPlan request) {
   if (process.forks_later) plan.add(Fork{}, "linux.namespaces");
   plan.add(NewSession{});
   add_behind_fork(plan, process);
+  const bool notifies = process.seccomp && process.seccomp->notifies;
   add_late_filter(plan, process);
+  if (notifies) plan.add(Meet{Word::listener}, "linux.seccomp");  // execve closes what has not been taken
   add_program(plan, process);
   return plan;
 }

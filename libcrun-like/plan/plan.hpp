@@ -203,7 +203,7 @@ struct NoNewPrivileges {};
 struct LoadSeccomp {
   std::vector<sock_filter> filter;
   unsigned flags = 0;
-  bool notifies = false;
+  bool notifies = false;  ///< seccomp(2) returns a listener, whose number the runtime is told (Word::listener)
 };
 
 /// Comes twice: before the user changes, because only root may reach the directory, or make it; and after, because only

@@ -50,7 +50,8 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   oci::sys::close_from(static_cast<unsigned>(wanted.size()));
   if (!command.directory.empty() && ::chdir(command.directory.c_str()) != 0) ::_exit(126);
   auto words = pointers(command.words);
-  auto environment = pointers(command.environment.value_or(std::vector<std::string>{}));
+  const auto given = command.environment.value_or(std::vector<std::string>{});
+  auto environment = pointers(given);
   ::execve(words[0], words.data(), command.environment ? environment.data() : ::environ);
   ::dprintf(2, "cannot execute %s: %s\n", words[0], std::strerror(errno));
   ::_exit(127);
