@@ -40,6 +40,8 @@ Mechanisms mechanisms() {
   known.rdma = true;
   known.apparmor = true;
   known.selinux = true;
+  known.network_devices = true;
+  known.intel_rdt = known.intel_rdt_schemata = known.intel_rdt_monitoring = true;
   return known;
 }
 

@@ -46,7 +46,9 @@ Creation::~Creation() {
 void Creation::take_back() noexcept {
   try {
     child_.reset();  // killed and reaped, so that its cgroup can go
+    if (network_devices_) network_devices_->give_back();
     if (wrote_pid_file_) ::unlink(options_.pid_file.c_str());
+    resctrl_.reset();
     if (cgroup_) cgroup_->remove();
   } catch (const Error& error) {
     log::warning(error.what());
@@ -100,12 +102,23 @@ void Creation::stand() {
   if (!record_.cgroup.empty()) state_.remember("cgroup", record_.cgroup);
   in_context([] { return std::string("unable to start container process"); },
              [&] {
+               enter_resctrl();
                launch();
                set_up_from_outside();
                in_context([] { return std::string("error during container init"); }, [&] { serve(); });
                save();
                if (starter_ == Starter::later_command) child_->answer(Word::go);
              });
+}
+
+void Creation::enter_resctrl() {
+  const auto& rdt = spec_.linux.intel_rdt;
+  if (!rdt) return;
+  const auto group = plan_resctrl_group(find_resctrl(), *rdt, id_);
+  if (group.made) state_.remember("resctrl", group.path);
+  if (group.made_monitoring) state_.remember("resctrl_monitoring", group.monitoring_path);
+  resctrl_.emplace(group, *rdt);
+  record_.resctrl = group;
 }
 
 void Creation::launch() {
@@ -125,6 +138,7 @@ void Creation::launch() {
     if (!program.filter.empty())
       request.seccomp = LoadSeccomp{std::move(program.filter), program.flags, program.notifies};
   }
+  if (record_.resctrl) request.resctrl_tasks = open_resctrl_tasks(*record_.resctrl);
   if (starter_ == Starter::later_command) request.start_fifo = state_.make_start_fifo();
   auto plan = plan_create(std::move(request));
   child_.emplace(Child::launch(std::move(plan), cgroup_->prepare()));
@@ -150,6 +164,10 @@ void Creation::serve(Message message) {
   switch (message.word) {
     case Word::adopt:
       adopt();
+      return child_->answer(Word::go);
+    case Word::network:
+      network_devices_.emplace(child_->pidfd());
+      network_devices_->move(spec_.linux.net_devices);
       return child_->answer(Word::go);
     case Word::hooks: {
       ran_hooks_ = true;
@@ -230,6 +248,7 @@ void Creation::start() {
 
 void Creation::keep() noexcept {
   kept_ = true;
+  if (resctrl_) resctrl_->keep();
   state_.keep();
   child_->release();
 }

@@ -9,6 +9,7 @@
 #include "container/launch.hpp"
 #include "container/state.hpp"
 #include "kernel/cgroup_manager.hpp"
+#include "kernel/network_devices.hpp"
 #include "oci/container.hpp"
 #include "oci/spec.hpp"
 #include "plan/host.hpp"
@@ -45,6 +46,7 @@ class Creation {
  private:
   void read_config();
   std::string find_rootfs() const;
+  void enter_resctrl();
   void launch();
   void set_up_from_outside();
   void serve();
@@ -64,7 +66,9 @@ class Creation {
   StateDirectory state_;
   std::unique_ptr<CgroupManager> cgroup_;
   Record record_;
+  std::optional<ResctrlMaking> resctrl_;
   std::optional<Child> child_;
+  std::optional<NetworkDevices> network_devices_;
   Fd terminal_;
   bool wrote_pid_file_ = false;
   bool ran_hooks_ = false;

@@ -122,6 +122,7 @@ class Entrance {
       if (!program.filter.empty())
         request.seccomp = LoadSeccomp{std::move(program.filter), program.flags, program.notifies};
     }
+    if (record_.resctrl) request.resctrl_tasks = open_resctrl_tasks(*record_.resctrl);
     return plan_exec(std::move(request));
   }
 

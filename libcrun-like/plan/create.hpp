@@ -20,7 +20,8 @@ struct CreatePlan {
   unsigned preserve_fds = 0;
   std::vector<std::string> extra_env{};
   std::optional<LoadSeccomp> seccomp{};
-  Fd start_fifo{};  ///< empty: the runtime itself says when to start (run)
+  std::vector<Fd> resctrl_tasks{};  ///< of the group to join
+  Fd start_fifo{};                  ///< empty: the runtime itself says when to start (run)
 };
 
 InitPlan plan_create(CreatePlan request);

@@ -19,6 +19,8 @@ InitPlan plan_exec(ExecPlan request) {
                       .preserve_fds = request.preserve_fds,
                       .makes_cwd = false};
   InitPlan plan;
+  // What it forks later inherits the group.
+  if (!request.resctrl_tasks.empty()) plan.add(JoinResctrl{std::move(request.resctrl_tasks)}, "linux.intelRdt");
   add_first(plan, process);
   add_labels(plan, process, Proc::host);
   if (in_user_namespace) add_raised_limits(plan, wanted);  // inside, the container's root may only lower them

@@ -129,6 +129,11 @@ struct SetLimit {
   std::string name;
 };
 
+/// Its own class of cache and memory bandwidth (resctrl): a "0" in each file stands for whoever writes it.
+struct JoinResctrl {
+  std::vector<Fd> tasks;
+};
+
 struct SetOomScore {
   int adjustment = 0;
 };
@@ -238,8 +243,8 @@ using AnyAction =
     std::variant<JoinNamespaces, JoinProcess, EnterRoot, Unshare, SetTimeOffsets, BecomeRoot, Fork, Meet, AwaitStart,
                  SetPropagation, BindRoot, MountFilesystem, BindMount, ChangeMount, MakeDevices, MaskPath, ReadonlyPath,
                  RemountRootReadonly, PivotRoot, MoveRoot, ChangeRoot, SetRootPropagation, RaiseLoopback, SetHostname,
-                 SetDomainname, SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, SetOomScore,
-                 SetScheduler, SetIoPriority, SetAffinity, SetPersonality, JoinKeyring, SetLabel, SetUser,
+                 SetDomainname, SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, JoinResctrl,
+                 SetOomScore, SetScheduler, SetIoPriority, SetAffinity, SetPersonality, JoinKeyring, SetLabel, SetUser,
                  DropBoundingSet, SetCapabilities, NoNewPrivileges, LoadSeccomp, ChangeDirectory, FindHome, FindProgram,
                  SealDescriptors, NewSession, UseHostProc, Execute>;
 

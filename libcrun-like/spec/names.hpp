@@ -50,4 +50,7 @@ std::optional<int> find_scheduler_policy(std::string_view name) noexcept;
 std::optional<int> find_scheduler_flag(std::string_view name) noexcept;
 std::optional<int> find_io_class(std::string_view name) noexcept;
 
+/// Whether resctrl can have a group of this name: one directory, and none of the kernel's own (resctrl.rst).
+bool is_resctrl_name(std::string_view name) noexcept;
+
 }  // namespace oci
