@@ -41,6 +41,8 @@ Mechanisms mechanisms() {
   known.apparmor = true;
   known.selinux = true;
   known.idmapped_mounts = true;
+  known.network_devices = true;
+  known.intel_rdt = known.intel_rdt_schemata = known.intel_rdt_monitoring = true;
   return known;
 }
 

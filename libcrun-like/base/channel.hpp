@@ -14,7 +14,8 @@
 namespace oci {
 
 enum class Word : std::uint8_t {
-  adopt,     ///< child: I exist, and need what only the runtime may do (id maps, a scope, network devices). Answer: go
+  adopt,     ///< child: I exist, and need what only the runtime may do (id maps, a scope). Answer: go
+  network,   ///< child: I am in my network namespace, which devices can be moved to. Answer: go
   hooks,     ///< child: the mounts stand, pivot_root comes next. Answer: go
   source,    ///< child: open the source of step `step` for me. Answer: go with the mount, or failure
   idmap,     ///< child: map the ids of this new file system, as step `step` says. Answer: go, or failure

@@ -228,6 +228,9 @@ void remove_remains(const Store& store, const std::string& id) {
       cgroup->kill();
       cgroup->remove();
     }
+  const auto resctrl = directory->recall("resctrl");
+  const auto monitoring = directory->recall("resctrl_monitoring");
+  remove_resctrl_group({resctrl, monitoring, !resctrl.empty(), !monitoring.empty()});
   directory->remove();
 }
 

@@ -49,7 +49,9 @@ Creation::~Creation() {
 void Creation::take_back() noexcept {
   try {
     child_.reset();  // killed and reaped, so that its cgroup can go
+    if (network_devices_) network_devices_->give_back();
     if (wrote_pid_file_) ::unlink(options_.pid_file.c_str());
+    resctrl_.reset();
     if (cgroup_) cgroup_->remove();
   } catch (const Error& error) {
     log::warning(error.what());
@@ -104,12 +106,23 @@ void Creation::stand() {
   if (!record_.cgroup.empty()) state_.remember("cgroup", record_.cgroup);
   in_context([] { return std::string("unable to start container process"); },
              [&] {
+               enter_resctrl();
                launch();
                set_up_from_outside();
                in_context([] { return std::string("error during container init"); }, [&] { serve(); });
                save();
                if (starter_ == Starter::later_command) child_->answer(Word::go);
              });
+}
+
+void Creation::enter_resctrl() {
+  const auto& rdt = spec_.linux.intel_rdt;
+  if (!rdt) return;
+  const auto group = plan_resctrl_group(find_resctrl(), *rdt, id_);
+  if (group.made) state_.remember("resctrl", group.path);
+  if (group.made_monitoring) state_.remember("resctrl_monitoring", group.monitoring_path);
+  resctrl_.emplace(group, *rdt);
+  record_.resctrl = group;
 }
 
 void Creation::launch() {
@@ -126,6 +139,7 @@ void Creation::launch() {
   if (needs_container_ids(spec_)) request.container_ids = container_id_maps(spec_.linux);
   auto filter = container_filter(spec_.linux, spec_.annotations, state_.seccomp_cache());
   if (filter) request.seccomp = std::move(filter->step);
+  if (record_.resctrl) request.resctrl_tasks = open_resctrl_tasks(*record_.resctrl);
   if (starter_ == Starter::later_command) request.start_fifo = state_.make_start_fifo();
   auto plan = plan_create(std::move(request));
   child_.emplace(Child::launch(std::move(plan), cgroup_->prepare()));
@@ -155,6 +169,10 @@ void Creation::serve(Message message) {
   switch (message.word) {
     case Word::adopt:
       adopt();
+      return child_->answer(Word::go);
+    case Word::network:
+      network_devices_.emplace(child_->pidfd());
+      network_devices_->move(spec_.linux.net_devices);
       return child_->answer(Word::go);
     case Word::hooks: {
       ran_hooks_ = true;
@@ -245,6 +263,7 @@ void Creation::start() {
 
 void Creation::keep() noexcept {
   kept_ = true;
+  if (resctrl_) resctrl_->keep();
   state_.keep();
   child_->release();
 }

@@ -10,6 +10,7 @@
 #include "container/launch.hpp"
 #include "container/state.hpp"
 #include "kernel/cgroup_manager.hpp"
+#include "kernel/network_devices.hpp"
 #include "oci/container.hpp"
 #include "oci/spec.hpp"
 #include "plan/host.hpp"
@@ -46,6 +47,7 @@ class Creation {
  private:
   void read_config();
   std::string find_rootfs() const;
+  void enter_resctrl();
   void launch();
   void set_up_from_outside();
   void serve();
@@ -65,8 +67,10 @@ class Creation {
   StateDirectory state_;
   std::unique_ptr<CgroupManager> cgroup_;
   Record record_;
+  std::optional<ResctrlMaking> resctrl_;
   std::optional<Child> child_;
   IdMapper id_mapper_;
+  std::optional<NetworkDevices> network_devices_;
   Fd terminal_;
   bool wrote_pid_file_ = false;
   bool ran_hooks_ = false;

@@ -128,6 +128,7 @@ class Entrance {
       request.root =
           sys::openat(working_directory, "/proc/" + std::to_string(record_.pid) + "/root", O_PATH | O_DIRECTORY);
     if (filter_) request.seccomp = filter_->step;
+    if (record_.resctrl) request.resctrl_tasks = open_resctrl_tasks(*record_.resctrl);
     return plan_exec(std::move(request));
   }
 

@@ -75,6 +75,7 @@ void remove_container(StateDirectory& directory, const Record& record, bool forc
   const bool own_pids = (record.namespaces & CLONE_NEWPID) != 0;
   if (force || process || !own_pids) end_processes(cgroup, process);
   if (cgroup) cgroup->remove();
+  if (record.resctrl) remove_resctrl_group(*record.resctrl);
   directory.remove();
   // runtime.md, "Lifecycle", 13: a failing poststop hook is a warning, and the others run all the same.
   const auto state = state_json({record.id, "stopped", record.bundle, record.annotations}, 0);

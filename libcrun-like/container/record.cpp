@@ -15,6 +15,8 @@ struct Own {
   std::int32_t namespaces = 0;
   bool in_user_namespace = false;
   bool no_new_keyring = false;
+  bool made_resctrl = false;
+  bool made_resctrl_monitoring = false;
   std::map<std::string, std::string> annotations;
   Hooks hooks;
 };
@@ -29,6 +31,8 @@ struct File {
   std::uint64_t start_time = 0;
   std::string created;
   std::map<std::string, std::string> cgroup_paths;
+  std::string resctrl;
+  std::string resctrl_monitoring;
   Config config;
   Own own;
 };
@@ -44,6 +48,8 @@ inline constexpr auto fields<Own> = std::array{
     field<&Own::namespaces>("namespaces", required),
     field<&Own::in_user_namespace>("in_user_namespace"),
     field<&Own::no_new_keyring>("no_new_keyring"),
+    field<&Own::made_resctrl>("made_resctrl"),
+    field<&Own::made_resctrl_monitoring>("made_resctrl_monitoring"),
     field<&Own::annotations>("annotations"),
     Field<Own>{"hooks", [](const Value& value, Own& own) { own.hooks = decode_hooks(value); }, false},
 };
@@ -56,6 +62,8 @@ inline constexpr auto fields<File> = std::array{
     field<&File::start_time>("init_process_start", required),
     field<&File::created>("created", required),
     field<&File::cgroup_paths>("cgroup_paths", required),
+    field<&File::resctrl>("intel_rdt_path"),
+    field<&File::resctrl_monitoring>("intel_rdt_mon_path"),
     field<&File::config>("config", required),
     field<&File::own>("runtime", required),
 };
@@ -100,10 +108,17 @@ std::string encode(const Record& record) {
   if (!record.cgroup.empty()) out.member("", record.cgroup);
   out.close_object();
   encode_namespaces(out, record);
+  if (record.resctrl) out.member("intel_rdt_path", record.resctrl->path);
+  if (record.resctrl && !record.resctrl->monitoring_path.empty())
+    out.member("intel_rdt_mon_path", record.resctrl->monitoring_path);
   out.key("config").open_object().member("rootfs", record.rootfs).close_object();
   out.key("runtime").open_object().member("bundle", record.bundle);
   out.key("cgroup_driver").number(static_cast<int>(record.cgroup_driver)).key("namespaces").number(record.namespaces);
   out.key("in_user_namespace").boolean(record.in_user_namespace).key("no_new_keyring").boolean(record.no_new_keyring);
+  if (record.resctrl) {
+    out.key("made_resctrl").boolean(record.resctrl->made);
+    out.key("made_resctrl_monitoring").boolean(record.resctrl->made_monitoring);
+  }
   out.key("annotations").open_object();
   for (const auto& [name, value] : record.annotations) out.member(name, value);
   out.close_object().key("hooks").open_object();
@@ -132,6 +147,9 @@ Record decode_record(std::string text) {
   record.in_user_namespace = file.own.in_user_namespace;
   record.no_new_keyring = file.own.no_new_keyring;
   record.annotations = std::move(file.own.annotations);
+  if (!file.resctrl.empty())
+    record.resctrl = ResctrlGroup{std::move(file.resctrl), std::move(file.resctrl_monitoring), file.own.made_resctrl,
+                                  file.own.made_resctrl_monitoring};
   record.poststart = std::move(file.own.hooks.poststart);
   record.poststop = std::move(file.own.hooks.poststop);
   return record;

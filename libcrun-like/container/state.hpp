@@ -4,6 +4,8 @@
 //   <root>/<id>/            made first: the lock against a second create (mkdir is atomic)
 //               bundle      a link to the bundle        } before the first side effect, so that `delete --force` finds
 //               cgroup      a link to the cgroup        } what a create that was killed has left behind
+//               resctrl     a link to the resctrl group     } that create makes
+//               resctrl_monitoring  one to the monitoring group   }
 //               process     "PID:START TIME", as a link that leads nowhere: the process, should state.json get lost
 //               state.json  once the process stands; the keys that other tools read are runc's
 //               config.json as it was at create: exec works from it when the bundle is gone
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "base/handle.hpp"
+#include "kernel/resctrl.hpp"
 #include "oci/container.hpp"
 #include "oci/spec.hpp"
 
@@ -35,6 +38,7 @@ struct Record {
   bool no_new_keyring = false;
   std::map<std::string, std::string> annotations;
   std::vector<Hook> poststart, poststop;
+  std::optional<ResctrlGroup> resctrl{};
 };
 
 /// The start time of a living process, nothing when there is none or it is a zombie.

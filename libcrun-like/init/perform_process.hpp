@@ -25,6 +25,9 @@ void perform(const SetDomainname& domainname, Scene& scene);
 void perform(const SetSysctl& sysctl, Scene& scene);
 void perform(const RunHook& hook, Scene& scene);
 
+// resctrl.cpp
+void perform(const JoinResctrl& join, Scene& scene);
+
 // limits.cpp
 void perform(const SetLimit& limit, Scene& scene);
 void perform(const SetOomScore& score, Scene& scene);

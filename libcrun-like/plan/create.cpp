@@ -23,6 +23,19 @@ void refuse_host_sysctl(const Linux& linux, const std::string& name) {
                 " namespace");
 }
 
+/// Before anything that finds the devices in place: hooks, sysctls, the program.
+void add_network_devices(InitPlan& plan, const Linux& linux, const Host& host) {
+  if (linux.net_devices.empty()) return;
+  const auto field = "linux.netDevices." + linux.net_devices.begin()->first;
+  static constexpr auto needed = std::uint64_t{1} << CAP_NET_ADMIN | std::uint64_t{1} << CAP_SYS_ADMIN;
+  if ((host.capabilities & needed) != needed)
+    throw Error(field + ": moving network devices needs CAP_NET_ADMIN and CAP_SYS_ADMIN on the host", EPERM);
+  const auto* network = linux.find(NamespaceType::network);
+  if (network && !network->path.empty() && is_own_namespace(*network))
+    throw Error(field + ": " + network->path + " is the host's network namespace, which has the device already");
+  plan.add(Meet{Word::network}, "linux.netDevices");
+}
+
 void add_machine(InitPlan& plan, const Spec& spec) {
   const auto* network = spec.linux.find(NamespaceType::network);
   if (network && network->path.empty()) plan.add(RaiseLoopback{}, "linux.namespaces");
@@ -58,9 +71,12 @@ InitPlan plan_create(CreatePlan request) {
   };
 
   InitPlan plan;
+  // What it forks later inherits the group.
+  if (!request.resctrl_tasks.empty()) plan.add(JoinResctrl{std::move(request.resctrl_tasks)}, "linux.intelRdt");
   add_memory_policy(plan, spec.linux);
   if (!namespaces.new_user) add_first(plan, process);  // else the runtime does it, which keeps the host's privileges
   const FdRef pid_namespace = add_namespaces(plan, spec.linux, namespaces);
+  add_network_devices(plan, spec.linux, request.host);
 
   const bool may_mount = (request.host.capabilities & (std::uint64_t{1} << CAP_SYS_ADMIN)) != 0;
   const MountHost mounts{.bundle = request.bundle,

@@ -22,7 +22,8 @@ struct CreatePlan {
   std::vector<std::string> extra_env{};
   IdMaps container_ids{};  ///< where needs_container_ids() says so
   std::optional<LoadSeccomp> seccomp{};
-  Fd start_fifo{};  ///< empty: the runtime itself says when to start (run)
+  std::vector<Fd> resctrl_tasks{};  ///< of the group to join
+  Fd start_fifo{};                  ///< empty: the runtime itself says when to start (run)
 };
 
 InitPlan plan_create(CreatePlan request);

@@ -71,6 +71,7 @@ std::string line(const Fork&) {
 }
 std::string line(const Meet& step) {
   static constexpr std::array words{ChannelWord{Word::adopt, "until adopted"},
+                                    ChannelWord{Word::network, "to move network devices"},
                                     ChannelWord{Word::hooks, "for the host's hooks"},
                                     ChannelWord{Word::listener, "until the seccomp agent has the listener"},
                                     ChannelWord{Word::ready, "no more: ready"}, ChannelWord{Word::start, "for start"}};
@@ -107,6 +108,9 @@ std::string line(const RunHook& step) {
 }
 std::string line(const SetLimit& step) {
   return "limit " + step.name + " to " + limit_value(step.limit.rlim_cur) + ":" + limit_value(step.limit.rlim_max);
+}
+std::string line(const JoinResctrl&) {
+  return "join the container's resctrl group";
 }
 std::string line(const SetOomScore& step) {
   return "set oom_score_adj to " + std::to_string(step.adjustment);

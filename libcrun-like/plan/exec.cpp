@@ -37,6 +37,8 @@ InitPlan plan_exec(ExecPlan request) {
                       .makes_cwd = false};
   InitPlan plan;
   add_affinity(plan, request);
+  // What it forks later inherits the group.
+  if (!request.resctrl_tasks.empty()) plan.add(JoinResctrl{std::move(request.resctrl_tasks)}, "linux.intelRdt");
   add_memory_policy(plan, request.linux);
   add_first(plan, process);
   add_labels(plan, process, Proc::host);

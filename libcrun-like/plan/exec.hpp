@@ -20,6 +20,7 @@ struct ExecPlan {
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;
   std::optional<LoadSeccomp> seccomp{};
+  std::vector<Fd> resctrl_tasks{};  ///< of the container's group
 };
 
 InitPlan plan_exec(ExecPlan request);

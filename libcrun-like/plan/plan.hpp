@@ -129,6 +129,11 @@ struct SetLimit {
   std::string name;
 };
 
+/// Its own class of cache and memory bandwidth (resctrl): a "0" in each file stands for whoever writes it.
+struct JoinResctrl {
+  std::vector<Fd> tasks;
+};
+
 struct SetOomScore {
   int adjustment = 0;
 };
@@ -247,10 +252,10 @@ using AnyAction =
     std::variant<JoinNamespaces, JoinProcess, EnterRoot, Unshare, SetTimeOffsets, BecomeRoot, Fork, Meet, AwaitStart,
                  SetPropagation, BindRoot, MountFilesystem, BindMount, ChangeMount, MakeDevices, MaskPath, ReadonlyPath,
                  RemountRootReadonly, PivotRoot, MoveRoot, ChangeRoot, SetRootPropagation, RaiseLoopback, SetHostname,
-                 SetDomainname, SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, SetOomScore,
-                 SetScheduler, SetIoPriority, SetAffinity, SetMemoryPolicy, SetPersonality, JoinKeyring, SetLabel,
-                 SetUser, DropBoundingSet, SetCapabilities, NoNewPrivileges, LoadSeccomp, ChangeDirectory, FindHome,
-                 FindProgram, SealDescriptors, NewSession, UseHostProc, Execute>;
+                 SetDomainname, SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, JoinResctrl,
+                 SetOomScore, SetScheduler, SetIoPriority, SetAffinity, SetMemoryPolicy, SetPersonality, JoinKeyring,
+                 SetLabel, SetUser, DropBoundingSet, SetCapabilities, NoNewPrivileges, LoadSeccomp, ChangeDirectory,
+                 FindHome, FindProgram, SealDescriptors, NewSession, UseHostProc, Execute>;
 
 /// One of them. What a variant of so many needs to be moved and destroyed is made once, in plan.cpp: in every file that
 /// adds a step it would cost the compiler seconds.

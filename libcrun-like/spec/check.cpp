@@ -229,13 +229,47 @@ void check_memory_policy(const MemoryPolicy& policy) {
     reject("memory policy mode requires at least 1 node but got 0");
 }
 
-/// What config.json may say and this runtime does not do yet; docs/config.md lists them too.
-void refuse_unimplemented(const Linux& linux) {
-  const auto refuse = [](std::string_view field) {
-    reject(std::string(field) + ": not implemented by this runtime yet");
+/// The kernel's rules for names of network devices (dev_valid_name): what breaks them would fail half-way.
+void check_device_name(const std::string& name, bool may_be_template) {
+  static constexpr std::size_t longest = 15;  // IFNAMSIZ, with the NUL
+  static constexpr std::string_view forbidden = "/: \t\n\v\f\r";
+  const auto refuse = [&](std::string_view why) {
+    reject("\"" + name + "\" is no name for a device: " + std::string(why));
   };
-  if (linux.intel_rdt) refuse("intelRdt");
-  if (!linux.net_devices.empty()) refuse("netDevices");
+  if (name.empty()) refuse("it is empty");
+  if (name.size() > longest) refuse("more than 15 bytes");
+  if (name == "." || name == "..") refuse("it is a directory's");
+  if (name.find_first_of(forbidden) != name.npos || name.find('\0') != name.npos)
+    refuse("there is a slash, a colon, white space or a NUL in it");
+  const auto percent = name.find('%');
+  if (percent == name.npos) return;
+  if (!may_be_template) refuse("there is a \"%\" in it");
+  if (name.compare(percent, 2, "%d") != 0 || name.find('%', percent + 1) != name.npos)
+    refuse("\"%\" is for one \"%d\", where the kernel shall put a number");
+}
+
+void check_net_devices(const Linux& linux) {
+  std::set<std::string_view> taken;
+  for (const auto& [host_name, device] : linux.net_devices) {
+    member(host_name, [&, host_name = &host_name, device = &device] {
+      if (!linux.find(NamespaceType::network)) reject("needs a network namespace of the container's own");
+      check_device_name(*host_name, false);
+      if (!device->name.empty()) member("name", [&] { check_device_name(device->name, true); });
+      const std::string_view name = device->name.empty() ? *host_name : device->name;
+      if (name.find('%') == name.npos && !taken.insert(name).second)
+        reject("name: another device is to be called \"" + std::string(name) + "\", too");
+    });
+  }
+}
+
+void check_intel_rdt(const IntelRdt& rdt) {
+  if (!rdt.clos_id.empty() && rdt.clos_id != "/" && !is_resctrl_name(rdt.clos_id))
+    reject("closID: \"" + rdt.clos_id + "\" cannot be the name of a class of service");
+  member("schemata", [&] {
+    each(rdt.schemata, [](const std::string& line) {
+      if (line.empty() || line.find('\n') != line.npos) reject("\"" + line + "\" is not one line");
+    });
+  });
 }
 
 void check_linux(const Linux& linux) {
@@ -246,6 +280,7 @@ void check_linux(const Linux& linux) {
     for (const auto& [name, value] : linux.sysctl) member(name, [&] { check_sysctl(linux, name); });
   });
   member("devices", [&] { check_devices(linux.devices); });
+  member("netDevices", [&] { check_net_devices(linux); });
   member("maskedPaths",
          [&] { each(linux.masked_paths, [](const std::string& path) { check_absolute(path, "path"); }); });
   member("readonlyPaths",
@@ -257,7 +292,7 @@ void check_linux(const Linux& linux) {
     if (!linux.personality->flags.empty()) reject("personality.flags: runtime-spec 1.3 defines none");
   }
   if (linux.memory_policy) member("memoryPolicy", [&] { check_memory_policy(*linux.memory_policy); });
-  refuse_unimplemented(linux);
+  if (linux.intel_rdt) member("intelRdt", [&] { check_intel_rdt(*linux.intel_rdt); });
 }
 
 void check_names(const Spec& spec) {

@@ -202,4 +202,11 @@ std::optional<int> find_memory_policy_flag(std::string_view name) noexcept {
   return find_in(memory_flags, name);
 }
 
+bool is_resctrl_name(std::string_view name) noexcept {
+  static constexpr std::array<std::string_view, 6> reserved{"", ".", "..", "info", "mon_groups", "mon_data"};
+  static constexpr std::string_view forbidden("/\n\0", 3);  // rdtgroup_mkdir refuses the newline
+  return std::find(reserved.begin(), reserved.end(), name) == reserved.end() &&
+         name.find_first_of(forbidden) == name.npos;
+}
+
 }  // namespace oci

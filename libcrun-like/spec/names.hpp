@@ -56,4 +56,7 @@ std::span<const NumberedName> memory_policy_flags() noexcept;
 std::optional<int> find_memory_policy_mode(std::string_view name) noexcept;
 std::optional<int> find_memory_policy_flag(std::string_view name) noexcept;
 
+/// Whether resctrl can have a group of this name: one directory, and none of the kernel's own (resctrl.rst).
+bool is_resctrl_name(std::string_view name) noexcept;
+
 }  // namespace oci

@@ -272,7 +272,35 @@ TEST_CASE("a personality is one of two, without flags") {
         "linux: personality.flags: runtime-spec 1.3 defines none");
 }
 
-TEST_CASE("what is not there yet is refused by name") {
-  CHECK(linux_refusal(R"("intelRdt": {})") == "linux: intelRdt: not implemented by this runtime yet");
-  CHECK(linux_refusal(R"("netDevices": {"eth0": {}})") == "linux: netDevices: not implemented by this runtime yet");
+TEST_CASE("a network device needs a network namespace, and names that the kernel takes") {
+  const auto network = [](const std::string& devices) {
+    return namespace_refusal(R"({"type": "network"})", R"(, "netDevices": )" + devices);
+  };
+  CHECK(network(R"({"eth1": {}, "eth2": {"name": "a-name-of-15-by"}, "eth3": {"name": "ctr%d"}})") == "accepted");
+  CHECK(network(R"({"eth1": {"name": "x%d"}, "eth2": {"name": "x%d"}})") == "accepted");
+  CHECK(linux_refusal(R"("netDevices": {"eth1": {}})") ==
+        "linux.netDevices.eth1: needs a network namespace of the container's own");
+  const auto name = [&](const std::string& text) { return network(R"({"eth1": {"name": ")" + text + "\"}}"); };
+  CHECK(name("a-name-of-16-byt") ==
+        "linux.netDevices.eth1.name: \"a-name-of-16-byt\" is no name for a device: more than 15 bytes");
+  for (const auto* bad : {"a/b", "a:b", "a b", "a\\tb", ".", "..", "%", "a%s", "%d%d", "%%d", "a%"})
+    CHECK_THAT(name(bad), Catch::Matchers::StartsWith("linux.netDevices.eth1.name: \""));
+  for (const auto* bad : {"eth%d", "", "a/b", "sixteen-bytes-16"})
+    CHECK_THAT(network(R"({")" + std::string(bad) + R"(": {}})"), Catch::Matchers::Contains("is no name for a device"));
+  CHECK(network(R"({"eth1": {"name": "eth2"}, "eth2": {}})") ==
+        "linux.netDevices.eth2: name: another device is to be called \"eth2\", too");
+}
+
+TEST_CASE("a class of service is one directory of resctrl, and its schemata are lines") {
+  const auto class_refusal = [](const std::string& name) {
+    return linux_refusal(R"("intelRdt": {"closID": ")" + name + "\"}");
+  };
+  for (const auto* good : {"", "/", "guaranteed", "a.b", "informed"}) CHECK(class_refusal(good) == "accepted");
+  for (const auto* bad : {"a/b", "/a", "..", ".", "info", "mon_groups", "mon_data", "a\\nb"})
+    CHECK_THAT(class_refusal(bad), Catch::Matchers::StartsWith("linux.intelRdt: closID: \""));
+  CHECK(linux_refusal(R"("intelRdt": {"schemata": ["L3:0=f", "MB:0=50"]})") == "accepted");
+  CHECK(linux_refusal(R"("intelRdt": {"schemata": ["L3:0=f", ""]})") ==
+        "linux.intelRdt.schemata[1]: \"\" is not one line");
+  CHECK_THAT(linux_refusal(R"("intelRdt": {"schemata": ["L3:0=f\nMB:0=1"]})"),
+             Catch::Matchers::StartsWith("linux.intelRdt.schemata[0]: "));
 }

@@ -3,6 +3,7 @@
 
 #include <sched.h>
 
+#include "plan/create.hpp"
 #include "plan/namespaces.hpp"
 #include "support/catch.hpp"
 
@@ -89,4 +90,23 @@ TEST_CASE("what belongs to a joined user namespace is made inside it") {
   CHECK(plan.birth == Birth::early);
   CHECK(plan.user);
   CHECK_FALSE(plan.new_user);
+}
+
+TEST_CASE("network devices are moved once the process is in its namespace, by a runtime that may do that") {
+  Spec spec;
+  spec.root.path = "rootfs";
+  spec.process.emplace().args = {"sh"};
+  spec.linux.namespaces = {{NamespaceType::network, ""}, {NamespaceType::mount, ""}};
+  spec.linux.net_devices = {{"eth1", {}}};
+  const auto plan_on = [&](const Host& host) {
+    return plan_create({.spec = spec, .host = host, .id = "c1", .bundle = "/b", .rootfs = "/b/rootfs", .cgroup = ""});
+  };
+  Host host;
+  CHECK(describe(plan_on(host).steps.front().action) == "wait for the runtime to move network devices");
+  for (const unsigned missing : {12U, 21U}) {  // CAP_NET_ADMIN, CAP_SYS_ADMIN
+    host.capabilities = ~(std::uint64_t{1} << missing);
+    CHECK_THROWS_WITH(plan_on(host),
+                      "linux.netDevices.eth1: moving network devices needs CAP_NET_ADMIN and "
+                      "CAP_SYS_ADMIN on the host");
+  }
 }

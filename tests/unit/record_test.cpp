@@ -26,6 +26,7 @@ Record sample() {
   record.in_user_namespace = true;
   record.no_new_keyring = true;
   record.annotations = {{"a", "b\nc"}};
+  record.resctrl = ResctrlGroup{"/sys/fs/resctrl/c1", "/sys/fs/resctrl/c1/mon_groups/c1", true, true};
   record.poststop = {{"/bin/x", {"x", "y"}, std::vector<std::string>{"A=1"}, 3}};
   return record;
 }
@@ -49,6 +50,17 @@ TEST_CASE("a record reads back as it was written") {
   CHECK(read.poststop[0].args == std::vector<std::string>{"x", "y"});
   CHECK(read.poststop[0].timeout == 3);
   CHECK(read.poststart.empty());
+  REQUIRE(read.resctrl);
+  CHECK(read.resctrl->path == "/sys/fs/resctrl/c1");
+  CHECK(read.resctrl->monitoring_path == "/sys/fs/resctrl/c1/mon_groups/c1");
+  CHECK(read.resctrl->made);
+  CHECK(read.resctrl->made_monitoring);
+}
+
+TEST_CASE("a container outside of resctrl has no place there when its record is read") {
+  auto record = sample();
+  record.resctrl.reset();
+  CHECK_FALSE(decode_record(encode(record)).resctrl);
 }
 
 TEST_CASE("state.json has the names that other tools know from runc") {
@@ -58,6 +70,8 @@ TEST_CASE("state.json has the names that other tools know from runc") {
   CHECK(root.find("cgroup_paths")->find("")->text == "/sys/fs/cgroup/c1");
   CHECK(root.find("namespace_paths")->find("NEWPID")->text == "/proc/4711/ns/pid");
   CHECK(root.find("namespace_paths")->find("NEWNS")->text == "/proc/4711/ns/mnt");
+  CHECK(root.find("intel_rdt_path")->text == "/sys/fs/resctrl/c1");
+  CHECK(root.find("intel_rdt_mon_path")->text == "/sys/fs/resctrl/c1/mon_groups/c1");
   CHECK(root.find("config")->find("rootfs")->text == "/b/rootfs");
 }
 
