@@ -92,8 +92,8 @@ std::string taking_back(std::string_view file, std::string_view value, std::stri
 
 int Journal::write(const std::string& file, const std::string& value) {
   std::vector<Entry> before;
-  // Switching cpu.idle on or off resets the weight (kernel/sched/fair.c, sched_group_set_idle()).
-  if (file == "cpu.idle") remember(before, "cpu.weight", value);
+  // An idle cgroup loses its weight, and has none that could be written (kernel/sched/fair.c, sched_group_set_idle()).
+  if (file == "cpu.idle" && cgroup_.read(file) == "0") remember(before, "cpu.weight", value);
   remember(before, file, value);
   const int code = cgroup_.write(file, value);
   if (code == 0) entries_.insert(entries_.end(), before.begin(), before.end());
@@ -101,12 +101,10 @@ int Journal::write(const std::string& file, const std::string& value) {
 }
 
 void Journal::remember(std::vector<Entry>& entries, const std::string& file, const std::string& value) const {
-  static constexpr std::string_view weight_of_idle = "0";
   try {
     const auto before = try_read_file(cgroup_.directory(), file);
     if (!before) return;
     const auto text = std::string_view(*before).substr(0, before->find_last_not_of('\n') + 1);
-    if (file == "cpu.weight" && text == weight_of_idle) return;  // no weight that could be written
     if (auto back = taking_back(file, value, text); !back.empty()) entries.push_back({file, std::move(back)});
   } catch (const Error& error) {
     // Files that can only be written, such as memory.reclaim, do not change what is there later.
