@@ -21,14 +21,22 @@ void change_rdt(const IntelRdt& rdt) {
   refuse(rdt.mem_bw_schema, "--mem-bw-schema");
 }
 
-/// Nothing when `rules` do not ask for any change. What config.json says of devices decides which of the default rules
-/// hold, as it did at create.
+/// In the state directory, once an update has set device rules: those of config.json hold no longer.
+constexpr const char* changed_rules = "devices";
+
+/// Nothing when `rules` do not ask for a change. containerd's CRI sends the rules of config.json with every update, and
+/// a program that somebody else (NVIDIA's hook) has put in the place of ours since must outlive that. What config.json
+/// says of devices decides which of the default rules hold, as it did at create.
 std::optional<DeviceProgram> program_for(const StateDirectory& directory, const std::vector<DeviceRule>& rules) {
   if (rules.empty()) return std::nullopt;
   const auto config = in_context([&] { return directory.path("config.json"); },
                                  [&] { return decode_spec(read_file(directory.fd(), "config.json", largest_config)); });
-  return at_path([] { return "linux.resources"; },
-                 [&] { return device_program(effective_device_rules(rules, config.linux.devices)); });
+  const bool changed_before = !directory.recall(changed_rules).empty();
+  if (!changed_before && rules == config.linux.resources.devices) return std::nullopt;
+  auto program = at_path([] { return "linux.resources"; },
+                         [&] { return device_program(effective_device_rules(rules, config.linux.devices)); });
+  if (!changed_before) directory.remember(changed_rules, "changed");
+  return program;
 }
 
 void replace_program(const Cgroup& cgroup, const DeviceProgram& program) {
