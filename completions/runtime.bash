@@ -9,17 +9,19 @@ _runtime_options() {
     global) options='--cgroup-manager= --criu= --debug --help --log-format= --log-level= --log= --root= --rootless= --systemd-cgroup --usage --version -? -V -h -v' ;;
     create) options='--bundle= --config= --console-socket= --no-new-keyring --no-pivot --no-subreaper --pid-file= --pidfd-socket= --preserve-fds= -b= -f=' ;;
     delete) options='--force --regex -f -r' ;;
+    events) options='--interval= --stats' ;;
     exec) options='--additional-gids= --apparmor= --cap= --cgroup= --console-socket= --cwd= --detach --env= --ignore-paused --no-new-privs --pid-file= --pidfd-socket= --preserve-fds= --process-label= --process= --tty --user= -c= -d -e= -g= -p= -t -u=' ;;
     kill) options='--all --regex -a -r' ;;
     list) options='--format= --quiet -f= -q' ;;
     ps) options='--format= -f=' ;;
     run) options='--bundle= --config= --console-socket= --detach --keep --no-new-keyring --no-pivot --no-subreaper --pid-file= --pidfd-socket= --preserve-fds= -b= -d -f=' ;;
     spec) options='--bundle= --file= --rootless -b= -f=' ;;
+    update) options='--blkio-weight= --cpu-burst= --cpu-idle= --cpu-period= --cpu-quota= --cpu-rt-period= --cpu-rt-runtime= --cpu-share= --cpuset-cpus= --cpuset-mems= --kernel-memory-tcp= --kernel-memory= --l3-cache-schema= --mem-bw-schema= --memory-reservation= --memory-swap= --memory= --pids-limit= --resources= -r=' ;;
   esac
   echo "$options"
 }
 
-_runtime_commands='create delete exec features help kill list pause ps resume run spec start state'
+_runtime_commands='create delete events exec features help kill list pause ps resume run spec start state update'
 
 # The containers below the root directory that the line names.
 _runtime_containers() {
@@ -51,7 +53,7 @@ _runtime() {
 
   case $previous in
     --bundle | -b | --root) COMPREPLY=($(compgen -d -- "$current")) && return ;;
-    --config | --console-socket | --log | --pid-file | --pidfd-socket | --process | -p)
+    --config | --console-socket | --log | --pid-file | --pidfd-socket | --process | --resources | -p)
       COMPREPLY=($(compgen -f -- "$current")) && return ;;
     --format) COMPREPLY=($(compgen -W 'table json' -- "$current")) && return ;;
     --log-format) COMPREPLY=($(compgen -W 'text json' -- "$current")) && return ;;
@@ -71,7 +73,7 @@ _runtime() {
   fi
   case $command in
     global | help) COMPREPLY=($(compgen -W "$_runtime_commands" -- "$current")) ;;
-    delete | exec | kill | pause | ps | resume | start | state)
+    delete | events | exec | kill | pause | ps | resume | start | state | update)
       if ((given == 0)); then COMPREPLY=($(compgen -W "$(_runtime_containers)" -- "$current")); fi
       if [[ $command == kill ]] && ((given == 1)); then COMPREPLY=($(compgen -A signal -- "$current")); fi
       ;;

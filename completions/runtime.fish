@@ -3,7 +3,7 @@
 
 function __runtime_command --description 'whether the line is one of these commands'
     for word in (commandline -opc)[2..]
-        if contains -- $word create delete exec features help kill list pause ps resume run spec start state
+        if contains -- $word create delete events exec features help kill list pause ps resume run spec start state update
             contains -- $word $argv
             return
         end
@@ -19,6 +19,7 @@ complete -c runtime -f
 
 complete -c runtime -n '__runtime_command global' -a create -d 'create a container'
 complete -c runtime -n '__runtime_command global' -a delete -d 'delete a container that has stopped'
+complete -c runtime -n '__runtime_command global' -a events -d 'show what a container uses, and when it runs out of memory'
 complete -c runtime -n '__runtime_command global' -a exec -d 'run another process in a container'
 complete -c runtime -n '__runtime_command global' -a features -d 'show what this runtime can do'
 complete -c runtime -n '__runtime_command global' -a help -d 'show this list, or the help of one command'
@@ -31,7 +32,8 @@ complete -c runtime -n '__runtime_command global' -a run -d 'create a container,
 complete -c runtime -n '__runtime_command global' -a spec -d 'write a config.json to begin with'
 complete -c runtime -n '__runtime_command global' -a start -d 'let the program of a created container run'
 complete -c runtime -n '__runtime_command global' -a state -d 'show the state of a container'
-complete -c runtime -n '__runtime_command delete exec kill pause ps resume start state' -a '(__runtime_containers)'
+complete -c runtime -n '__runtime_command global' -a update -d 'change the limits of a container'
+complete -c runtime -n '__runtime_command delete events exec kill pause ps resume start state update' -a '(__runtime_containers)'
 
 complete -c runtime -l cgroup-manager -r -f -a 'cgroupfs systemd disabled' -d 'who makes cgroups: cgroupfs (default), systemd, or disabled'
 complete -c runtime -l criu -r -f -d 'accepted for old callers, without effect'
@@ -56,6 +58,8 @@ complete -c runtime -n '__runtime_command create' -l preserve-fds -r -f -d 'pass
 complete -c runtime -n '__runtime_command create' -l no-subreaper -d 'accepted for old callers: create leaves no process behind that could be one'
 complete -c runtime -n '__runtime_command delete' -l force -s 'f' -d 'kill the container if it still runs; do nothing if there is none'
 complete -c runtime -n '__runtime_command delete' -l regex -s 'r' -d 'the argument is a regular expression; delete every container it matches'
+complete -c runtime -n '__runtime_command events' -l interval -r -f -d 'show statistics every 5s (default), 100ms, 1m30s, …'
+complete -c runtime -n '__runtime_command events' -l stats -d 'show statistics once, and end'
 complete -c runtime -n '__runtime_command exec' -l additional-gids -s 'g' -r -f -d 'add a group (repeatable)'
 complete -c runtime -n '__runtime_command exec' -l apparmor -r -f -d 'set the AppArmor profile'
 complete -c runtime -n '__runtime_command exec' -l cap -s 'c' -r -f -d 'add a capability (repeatable)'
@@ -92,3 +96,22 @@ complete -c runtime -n '__runtime_command run' -l no-subreaper -d 'leave orphane
 complete -c runtime -n '__runtime_command spec' -l bundle -s 'b' -r -F -d 'the bundle (default: the working directory)'
 complete -c runtime -n '__runtime_command spec' -l file -s 'f' -r -F -d 'write this file in the bundle (default: config.json)'
 complete -c runtime -n '__runtime_command spec' -l rootless -d 'for a container that an ordinary user can run'
+complete -c runtime -n '__runtime_command update' -l blkio-weight -r -f -d 'the share of disk time, 10 to 1000'
+complete -c runtime -n '__runtime_command update' -l cpu-burst -r -f -d 'microseconds that a period may add out of what earlier ones did not use'
+complete -c runtime -n '__runtime_command update' -l cpu-idle -r -f -d '1: run only when nobody else wants the CPU; 0: do not'
+complete -c runtime -n '__runtime_command update' -l cpu-period -r -f -d 'the period of --cpu-quota in microseconds'
+complete -c runtime -n '__runtime_command update' -l cpu-quota -r -f -d 'microseconds of CPU time in each period; -1: no limit'
+complete -c runtime -n '__runtime_command update' -l cpu-rt-period -r -f -d 'has no effect on cgroup v2, with a warning'
+complete -c runtime -n '__runtime_command update' -l cpu-rt-runtime -r -f -d 'has no effect on cgroup v2, with a warning'
+complete -c runtime -n '__runtime_command update' -l cpu-share -r -f -d 'the share of CPU time, 2 to 262144'
+complete -c runtime -n '__runtime_command update' -l cpuset-cpus -r -f -d 'the CPUs to run on: 0-2,5'
+complete -c runtime -n '__runtime_command update' -l cpuset-mems -r -f -d 'the memory nodes to use'
+complete -c runtime -n '__runtime_command update' -l kernel-memory -r -f -d 'has no effect on cgroup v2, with a warning'
+complete -c runtime -n '__runtime_command update' -l kernel-memory-tcp -r -f -d 'has no effect on cgroup v2, with a warning'
+complete -c runtime -n '__runtime_command update' -l l3-cache-schema -r -f -d 'the L3 cache allocation of a container with intelRdt'
+complete -c runtime -n '__runtime_command update' -l mem-bw-schema -r -f -d 'the memory bandwidth of a container with intelRdt'
+complete -c runtime -n '__runtime_command update' -l memory -r -f -d 'the limit of memory: 50M, 1.5g, …; -1: no limit, of swap neither'
+complete -c runtime -n '__runtime_command update' -l memory-reservation -r -f -d 'memory that is not taken away while there is other; -1: all of it'
+complete -c runtime -n '__runtime_command update' -l memory-swap -r -f -d 'the limit of memory and swap together; -1: no limit of swap'
+complete -c runtime -n '__runtime_command update' -l pids-limit -r -f -d 'how many processes; -1: no limit'
+complete -c runtime -n '__runtime_command update' -l resources -s 'r' -r -F -d 'take linux.resources from this JSON file (-: standard input) and nothing else'

@@ -14,11 +14,13 @@
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
 #include "container_id.hpp"
+#include "events.hpp"
 #include "features.hpp"
 #include "grammar.hpp"
 #include "listing.hpp"
 #include "ps.hpp"
 #include "sealed_exe.hpp"
+#include "spec/decode.hpp"
 #include "spec/default_spec.hpp"
 #include "spec/names.hpp"
 #include "store.hpp"
@@ -188,6 +190,36 @@ void show_list(const CommandLine& line) {
   print(list_text(list(store), line.format, line.quiet));
 }
 
+void show_events(const CommandLine& line) {
+  const auto container = open(line);
+  const auto show = [&](const Statistics& statistics) { print(stats_event(container.id(), statistics)); };
+  if (line.stats) return show(container.statistics());
+  container.watch(line.interval, {.on_oom = [&] { print(oom_event(container.id())); }, .on_statistics = show});
+}
+
+/// What --resources or the other options ask for.
+Resources wanted_resources(const UpdateOptions& options) {
+  if (options.file.empty()) {
+    Resources resources;
+    resources.memory = options.memory;
+    resources.cpu = options.cpu;
+    resources.pids = options.pids;
+    resources.block_io = options.block_io;
+    return resources;
+  }
+  const bool from_input = options.file == "-";
+  const std::string name = from_input ? "standard input" : options.file;
+  return in_context([&] { return "--resources: " + name; },
+                    [&] {
+                      return decode_resources(from_input ? read_all(FdRef(STDIN_FILENO), name, largest_config)
+                                                         : read_file(working_directory, name, largest_config));
+                    });
+}
+
+void update(const CommandLine& line) {
+  open(line).update(wanted_resources(line.update), line.update.rdt);
+}
+
 bool is_cgroup2() {
   struct statfs status {};
   return ::statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
@@ -250,6 +282,8 @@ int perform(const CommandLine& line) {
       return create(line), 0;
     case Verb::remove:
       return remove(line), 0;
+    case Verb::events:
+      return show_events(line), 0;
     case Verb::exec:
       seal_executable();
       return exec(line);
@@ -276,6 +310,8 @@ int perform(const CommandLine& line) {
       return open(line).start(), 0;
     case Verb::state:
       return show_state(line), 0;
+    case Verb::update:
+      return update(line), 0;
   }
   throw Error("the command has no meaning");  // not reached: parse() only chooses commands of the table
 }

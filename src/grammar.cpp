@@ -71,6 +71,11 @@ constexpr std::array run_only_table{
     flag<&CommandLine::run, &RunOptions::no_subreaper>("no-subreaper", "", "leave orphaned processes to the caller"),
 };
 
+constexpr std::array events_table{
+    value<&CommandLine::interval>("interval", "", "DURATION", "show statistics every 5s (default), 100ms, 1m30s, …"),
+    flag<&CommandLine::stats>("stats", "", "show statistics once, and end"),
+};
+
 constexpr std::array exec_table{
     value<&CommandLine::exec, &ExecOptions::additional_gids>("additional-gids", "g", "GID", "add a group (repeatable)"),
     value<&CommandLine::exec, &ExecOptions::apparmor_profile>("apparmor", "", "PROFILE", "set the AppArmor profile"),
@@ -122,6 +127,49 @@ constexpr std::array spec_table{
     flag<&CommandLine::rootless>("rootless", "", "for a container that an ordinary user can run"),
 };
 
+constexpr std::array update_table{
+    value<&CommandLine::update, &UpdateOptions::block_io, &BlockIoLimits::weight>("blkio-weight", "", "N",
+                                                                                  "the share of disk time, 10 to 1000"),
+    value<&CommandLine::update, &UpdateOptions::cpu, &CpuLimits::burst>(
+        "cpu-burst", "", "N", "microseconds that a period may add out of what earlier ones did not use"),
+    value<&CommandLine::update, &UpdateOptions::cpu, &CpuLimits::idle>(
+        "cpu-idle", "", "N", "1: run only when nobody else wants the CPU; 0: do not"),
+    value<&CommandLine::update, &UpdateOptions::cpu, &CpuLimits::period>("cpu-period", "", "N",
+                                                                         "the period of --cpu-quota in microseconds"),
+    value<&CommandLine::update, &UpdateOptions::cpu, &CpuLimits::quota>(
+        "cpu-quota", "", "N", "microseconds of CPU time in each period; -1: no limit"),
+    value<&CommandLine::update, &UpdateOptions::cpu, &CpuLimits::realtime_period>(
+        "cpu-rt-period", "", "N", "has no effect on cgroup v2, with a warning"),
+    value<&CommandLine::update, &UpdateOptions::cpu, &CpuLimits::realtime_runtime>(
+        "cpu-rt-runtime", "", "N", "has no effect on cgroup v2, with a warning"),
+    value<&CommandLine::update, &UpdateOptions::cpu, &CpuLimits::shares>("cpu-share", "", "N",
+                                                                         "the share of CPU time, 2 to 262144"),
+    value<&CommandLine::update, &UpdateOptions::cpu, &CpuLimits::cpus>("cpuset-cpus", "", "LIST",
+                                                                       "the CPUs to run on: 0-2,5"),
+    value<&CommandLine::update, &UpdateOptions::cpu, &CpuLimits::mems>("cpuset-mems", "", "LIST",
+                                                                       "the memory nodes to use"),
+    size<&CommandLine::update, &UpdateOptions::memory, &MemoryLimits::kernel>(
+        "kernel-memory", "", "BYTES", "has no effect on cgroup v2, with a warning"),
+    size<&CommandLine::update, &UpdateOptions::memory, &MemoryLimits::kernel_tcp>(
+        "kernel-memory-tcp", "", "BYTES", "has no effect on cgroup v2, with a warning"),
+    value<&CommandLine::update, &UpdateOptions::rdt, &IntelRdt::l3_cache_schema>(
+        "l3-cache-schema", "", "SCHEMA", "the L3 cache allocation of a container with intelRdt"),
+    value<&CommandLine::update, &UpdateOptions::rdt, &IntelRdt::mem_bw_schema>(
+        "mem-bw-schema", "", "SCHEMA", "the memory bandwidth of a container with intelRdt"),
+    size<&CommandLine::update, &UpdateOptions::memory, &MemoryLimits::limit>(
+        "memory", "", "BYTES", "the limit of memory: 50M, 1.5g, …; -1: no limit, of swap neither"),
+    size<&CommandLine::update, &UpdateOptions::memory, &MemoryLimits::reservation>(
+        "memory-reservation", "", "BYTES", "memory that is not taken away while there is other; -1: all of it"),
+    size<&CommandLine::update, &UpdateOptions::memory, &MemoryLimits::swap>(
+        "memory-swap", "", "BYTES", "the limit of memory and swap together; -1: no limit of swap"),
+    value<&CommandLine::update, &UpdateOptions::pids, &PidsLimits::limit>("pids-limit", "", "N",
+                                                                          "how many processes; -1: no limit"),
+    Option{"resources", "r", "FILE", "take linux.resources from this JSON file (-: standard input) and nothing else",
+           [](CommandLine& line, std::string_view text) {
+             line.update.file = text == "-" ? std::string(text) : absolute_path(std::string(text));
+           }},
+};
+
 // In the order of the alphabet, as the help shows them.
 constexpr std::array command_table{
     Command{.verb = Verb::create,
@@ -139,6 +187,14 @@ constexpr std::array command_table{
             .summary = "delete a container that has stopped",
             .description = "Removes everything the container still holds. One that was never started is killed first.",
             .options = delete_table,
+            .more_options = {},
+            .count = {1, 1}},
+    Command{.verb = Verb::events,
+            .name = "events",
+            .arguments = "<container-id>",
+            .summary = "show what a container uses, and when it runs out of memory",
+            .description = "Prints JSON objects, one a line, until the container has ended.",
+            .options = events_table,
             .more_options = {},
             .count = {1, 1}},
     Command{.verb = Verb::exec,
@@ -243,9 +299,18 @@ constexpr std::array command_table{
             .options = {},
             .more_options = {},
             .count = {1, 1}},
+    Command{.verb = Verb::update,
+            .name = "update",
+            .arguments = "<container-id>",
+            .summary = "change the limits of a container",
+            .description = "What is not named stays as it is. When one of the changes fails, none is made.\n"
+                           "BYTES may have a unit: k, m, g, t, p, each with or without \"b\" or \"ib\".",
+            .options = update_table,
+            .more_options = {},
+            .count = {1, 1}},
 };
 
-constexpr std::array<std::string_view, 5> future_commands{"checkpoint", "events", "mounts", "restore", "update"};
+constexpr std::array<std::string_view, 3> future_commands{"checkpoint", "mounts", "restore"};
 
 }  // namespace
 

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 
 #include "grammar.hpp"
+#include "quantities.hpp"
 
 namespace oci::cli {
 
@@ -33,9 +35,41 @@ void assign(Attachment& member, std::string_view text) {
   member = detach ? Attachment::detached : Attachment::foreground;
 }
 
-void assign(unsigned& member, std::string_view text) {
+namespace {
+
+template <class Number>
+void assign_number(Number& member, std::string_view text) {
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), member);
-  if (code != std::errc{} || end != text.data() + text.size()) throw Error("expected a number from 0 to 4294967295");
+  if (code == std::errc{} && end == text.data() + text.size()) return;
+  throw Error("expected a number from " + std::to_string(std::numeric_limits<Number>::min()) + " to " +
+              std::to_string(std::numeric_limits<Number>::max()));
+}
+
+}  // namespace
+
+void assign(unsigned& member, std::string_view text) {
+  assign_number(member, text);
+}
+
+void assign(std::optional<std::int64_t>& member, std::string_view text) {
+  assign_number(member.emplace(), text);
+}
+
+void assign(std::optional<std::uint64_t>& member, std::string_view text) {
+  assign_number(member.emplace(), text);
+}
+
+void assign(std::optional<std::uint16_t>& member, std::string_view text) {
+  assign_number(member.emplace(), text);
+}
+
+void assign(std::chrono::nanoseconds& member, std::string_view text) {
+  member = duration(text);
+  if (member.count() <= 0) throw Error("duration interval must be greater than 0");
+}
+
+void assign_size(std::optional<std::int64_t>& member, std::string_view text) {
+  member = text == "-1" ? -1 : bytes(text);
 }
 
 void assign(std::string& member, std::string_view text) {

@@ -2,6 +2,7 @@
 // The command line: what a call asks for, the tables that say which options there are, and the one grammar that reads
 // them.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -17,6 +18,7 @@ namespace oci::cli {
 enum class Verb : std::uint8_t {
   create,
   remove,
+  events,
   exec,
   features,
   help,
@@ -28,7 +30,8 @@ enum class Verb : std::uint8_t {
   run,
   spec,
   start,
-  state
+  state,
+  update
 };
 
 struct CommandLine;
@@ -82,6 +85,16 @@ struct Globals {
   bool debug = false;
 };
 
+/// `update`, before it is known whether a file says it all.
+struct UpdateOptions {
+  std::string file;  ///< of linux.resources; "-" is standard input; everything below but `rdt` is then ignored
+  MemoryLimits memory;
+  CpuLimits cpu;
+  PidsLimits pids;
+  BlockIoLimits block_io;
+  IntelRdt rdt;
+};
+
 /// A call, taken apart.
 struct CommandLine {
   const Command* command = nullptr;
@@ -92,6 +105,8 @@ struct CommandLine {
   Globals globals;
   RunOptions run;
   ExecOptions exec;
+  UpdateOptions update;
+  std::chrono::nanoseconds interval = std::chrono::seconds(5);
   std::string format;
   std::string spec_file = "config.json";
   bool force = false;
@@ -99,6 +114,7 @@ struct CommandLine {
   bool all = false;
   bool quiet = false;
   bool rootless = false;
+  bool stats = false;
 
   CommandLine() {
     run.attachment = Attachment::foreground;
@@ -127,6 +143,11 @@ void assign(std::string& member, std::string_view text);
 void assign(std::vector<std::string>& member, std::string_view text);    ///< adds one
 void assign(std::vector<std::uint32_t>& member, std::string_view text);  ///< adds one
 void assign(std::optional<UserChange>& member, std::string_view text);   ///< UID[:GID]
+void assign(std::optional<std::int64_t>& member, std::string_view text);
+void assign(std::optional<std::uint64_t>& member, std::string_view text);
+void assign(std::optional<std::uint16_t>& member, std::string_view text);
+void assign(std::chrono::nanoseconds& member, std::string_view text);  ///< Go's durations, more than 0
+void assign_size(std::optional<std::int64_t>& member, std::string_view text);
 
 template <auto... Members>
 constexpr Option flag(std::string_view name, std::string_view letters, std::string_view help) {
@@ -138,6 +159,13 @@ template <auto... Members>
 constexpr Option value(std::string_view name, std::string_view letters, std::string_view shown, std::string_view help) {
   return {name, letters, shown, help,
           [](CommandLine& line, std::string_view text) { assign((line.*....*Members), text); }};
+}
+
+/// A number of bytes, with or without a unit; -1 is no limit.
+template <auto... Members>
+constexpr Option size(std::string_view name, std::string_view letters, std::string_view shown, std::string_view help) {
+  return {name, letters, shown, help,
+          [](CommandLine& line, std::string_view text) { assign_size((line.*....*Members), text); }};
 }
 
 /// A value that means a file: relative to the caller's working directory, whatever directory is entered later.

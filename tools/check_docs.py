@@ -33,17 +33,17 @@ def join_literals(source):
 
 def tables(source):
     """Name of each option table -> {"--name" and "-l" of each option: whether it takes a value}."""
-    row = re.compile(r"(?:(flag|value|path)<[^>]*>\(|Option\{)\s*" + STRING + r",\s*" + STRING + r",\s*" + STRING)
+    row = re.compile(r"(?:(flag|value|path|size)<[^>]*>\(|Option\{)\s*" + STRING + r",\s*" + STRING + r",\s*" + STRING)
     found = {}
     for name, body in re.findall(r"constexpr std::array (\w+_table)\{(.*?)\n\};", source, re.S):
         if name == "command_table":
             continue
         options = {}
         rows = row.findall(body)
-        if len(rows) != len(re.findall(r"\b(?:flag|value|path)<&|\bOption\{", body)):
+        if len(rows) != len(re.findall(r"\b(?:flag|value|path|size)<&|\bOption\{", body)):
             raise SystemExit(f"src/grammar.cpp: {name} has a row that check_docs.py cannot read")
         for kind, option, letters, third in rows:
-            takes_value = kind in ("value", "path") or (kind == "" and third != "")
+            takes_value = kind in ("value", "path", "size") or (kind == "" and third != "")
             for spelling in ["--" + option] + ["-" + letter for letter in letters]:
                 options[spelling] = takes_value
         found[name] = options

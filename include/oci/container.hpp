@@ -3,7 +3,9 @@
 #pragma once
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,6 +14,7 @@
 
 #include "oci/error.hpp"
 #include "oci/spec.hpp"
+#include "oci/statistics.hpp"
 #include "oci/store.hpp"
 
 namespace oci {
@@ -90,6 +93,12 @@ struct ExecOptions : EntryOptions {
   bool ignore_paused = false;
 };
 
+/// What Container::watch() reports.
+struct Watcher {
+  std::function<void()> on_oom;  ///< the kernel's OOM killer has ended a process of the container
+  std::function<void(const Statistics&)> on_statistics;
+};
+
 /// Ids become names of directories and cgroups, so little is allowed. Everything below that takes one checks it.
 /// @throws Error unless `id` is made of [A-Za-z0-9_+.-], is neither "." nor "..", and fits a file name (NAME_MAX).
 void check_id(std::string_view id);
@@ -117,6 +126,15 @@ class Container {
   void resume() const;
   /// Host pids of every process in the container's cgroup and below.
   std::vector<pid_t> processes() const;
+  /// Changes limits of a container that lives, paused or not: what `change` leaves out stays as it is. Device rules, if
+  /// there are any, take the place of the ones before, without a moment between the two. After a failure everything is
+  /// as it was. @throws Error "container not running"
+  void update(const Resources& change, const IntelRdt& rdt = {}) const;
+  /// What it has used so far. @throws Error "container with id ID is not running"
+  Statistics statistics() const;
+  /// Reports statistics every `interval`, which is positive, and OOM kills as they happen, until the container has
+  /// ended. @throws Error as statistics(), and whatever the watcher throws
+  void watch(std::chrono::nanoseconds interval, const Watcher& watcher) const;
   /// Runs another process in it. Returns its exit status, or 0 at once when detached.
   int exec(const ExecOptions& options) const;
   /// Deletes a stopped container; a created one is killed first. With `force`, any, also one that is not there.

@@ -146,6 +146,7 @@ struct DeviceRule {
   std::optional<std::int64_t> major;
   std::optional<std::int64_t> minor;
   std::string access;  ///< of rwm; empty: all of them
+  bool operator==(const DeviceRule&) const = default;
 };
 
 /// config-linux.md, "Memory"; bytes, -1 for no limit.

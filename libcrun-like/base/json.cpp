@@ -189,6 +189,12 @@ Writer& Writer::member(std::string_view name, const std::vector<std::string>& te
   return close_array();
 }
 
+Writer& Writer::real(double value) {
+  std::array<char, 512> digits;  // 309 before the point, or as many behind it
+  const auto [end, code] = std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed);
+  return literal({digits.data(), end});
+}
+
 Writer& Writer::literal(std::string_view text) {
   separate();
   text_ += text;

@@ -56,6 +56,7 @@ class Writer {
   Writer& string(std::string_view text);
   Writer& number(std::int64_t value) { return literal(std::to_string(value)); }
   Writer& unsigned_number(std::uint64_t value) { return literal(std::to_string(value)); }
+  Writer& real(double value);  ///< the shortest text that stands for it, without an exponent; must be finite
   Writer& boolean(bool value) { return literal(value ? "true" : "false"); }
   Writer& null() { return literal("null"); }
 

@@ -9,6 +9,7 @@
 //               process     "PID:START TIME", as a link that leads nowhere: the process, should state.json get lost
 //               state.json  once the process stands; the keys that other tools read are runc's
 //               config.json as it was at create: exec works from it when the bundle is gone
+//               devices     a link that leads nowhere: update has set other device rules than config.json has
 //               exec.fifo   as long as the process waits for start
 #pragma once
 #include <map>

@@ -119,19 +119,30 @@ std::string_view why_refused(const std::string& file, int code) noexcept {
   throw Error(std::move(message), code);
 }
 
+/// Where limits are written: into a cgroup, through the journal if there is one.
+struct Target {
+  const CgroupHost& host;
+  const Cgroup& cgroup;
+  Journal* journal = nullptr;
+
+  int write(const std::string& file, const std::string& value) const {
+    return journal ? journal->write(file, value) : cgroup.write(file, value);
+  }
+};
+
 /// The errno of the write, 0 for success, the fallback tried where the file is missing.
-int try_write(const Cgroup& cgroup, const CgroupWrite& write) noexcept {
-  const int code = cgroup.write(write.file, write.value);
+int try_write(const Target& target, const CgroupWrite& write) {
+  const int code = target.write(write.file, write.value);
   if (code != ENOENT || write.instead_file.empty()) return code;
-  return cgroup.write(write.instead_file, write.instead_value);
+  return target.write(write.instead_file, write.instead_value);
 }
 
-int write_limit(const CgroupHost& host, const Cgroup& cgroup, const CgroupWrite& write) {
-  int code = try_write(cgroup, write);
+int write_limit(const Target& target, const CgroupWrite& write) {
+  int code = try_write(target, write);
   if (code == ENOENT && !write.may_be_missing) {
     const std::string controller(controller_of(write.file));
-    if (controller != "cgroup") require_controller(host, cgroup, controller);
-    code = try_write(cgroup, write);
+    if (controller != "cgroup") require_controller(target.host, target.cgroup, controller);
+    code = try_write(target, write);
   }
   return code == ENOENT && write.may_be_missing ? 0 : code;
 }
@@ -145,26 +156,25 @@ void check_usage(const Cgroup& cgroup, const MemoryLimits& limits) {
 }
 
 /// `patient`: EINVAL is an answer, true then.
-bool write_or_refuse(const CgroupHost& host, const Cgroup& cgroup, const CgroupWrite& write, bool patient) {
+bool write_or_refuse(const Target& target, const CgroupWrite& write, bool patient) {
   return at_path([&] { return write.field; },
                  [&] {
-                   const int code = write_limit(host, cgroup, write);
+                   const int code = write_limit(target, write);
                    if (code == EINVAL && patient) return true;
-                   if (code != 0) refuse(cgroup, write, code);
+                   if (code != 0) refuse(target.cgroup, write, code);
                    return false;
                  });
 }
 
-void write_all_limits(const CgroupHost& host, const Cgroup& cgroup, const Resources& resources) {
+void write_all_limits(const Target& target, const Resources& resources) {
   const CgroupLimits limits = cgroup_limits(resources);
   for (const auto& ignored : limits.ignored) log::warning("linux.resources." + ignored);
-  if (resources.memory) check_usage(cgroup, *resources.memory);
   const CgroupWrite* postponed = nullptr;
   for (const auto& write : limits.writes) {
-    if (write_or_refuse(host, cgroup, write, write.after_next)) {
+    if (write_or_refuse(target, write, write.after_next)) {
       postponed = &write;
     } else if (postponed) {
-      write_or_refuse(host, cgroup, *postponed, false);
+      write_or_refuse(target, *postponed, false);
       postponed = nullptr;
     }
   }
@@ -191,7 +201,20 @@ void enable_controllers(const CgroupHost& host, const Cgroup& cgroup) {
 }
 
 void write_limits(const CgroupHost& host, const Cgroup& cgroup, const Resources& resources) {
-  at_path([] { return "linux.resources"; }, [&] { write_all_limits(host, cgroup, resources); });
+  at_path([] { return "linux.resources"; },
+          [&] {
+            if (resources.memory) check_usage(cgroup, *resources.memory);
+            write_all_limits({host, cgroup}, resources);
+          });
+}
+
+void change_limits(const CgroupHost& host, const Cgroup& cgroup, const Resources& change, Journal& journal) {
+  at_path([] { return "linux.resources"; },
+          [&] {
+            // Before the present limit is added: that one may well be reached.
+            if (change.memory) check_usage(cgroup, *change.memory);
+            write_all_limits({host, cgroup, &journal}, completed(change, present_limits(cgroup, change)));
+          });
 }
 
 std::string why_no_entry(const Cgroup& cgroup, int code) {

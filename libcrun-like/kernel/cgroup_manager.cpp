@@ -22,11 +22,6 @@ bool in_user_namespace() {
   return !try_read_file(working_directory, "/proc/self/uid_map").value_or("").ends_with(everything);
 }
 
-/// May fail to get a cgroup, or bpf(2), without that being a fault.
-bool is_unprivileged() {
-  return ::geteuid() != 0 || in_user_namespace();
-}
-
 bool has_limits(const Resources& resources) {
   const auto writes = cgroup_limits(resources).writes;
   return std::any_of(writes.begin(), writes.end(), [](const CgroupWrite& write) { return !write.may_be_missing; });
@@ -65,6 +60,10 @@ class MissingCgroups final : public CgroupManager {
 };
 
 }  // namespace
+
+bool is_unprivileged() {
+  return ::geteuid() != 0 || in_user_namespace();
+}
 
 class CgroupfsCgroups final : public CgroupManager {
  public:

@@ -37,4 +37,8 @@ class CgroupManager {
 /// For the container `id`; of `spec` are used linux.cgroupsPath, linux.devices and, later, annotations (systemd).
 std::unique_ptr<CgroupManager> make_cgroup_manager(CgroupDriver driver, const std::string& id, const Spec& spec);
 
+/// Whether the caller may fail to get a cgroup, or bpf(2), without that being a fault: it is not root, or not root of
+/// the initial user namespace.
+bool is_unprivileged();
+
 }  // namespace oci

@@ -201,6 +201,41 @@ TEST_CASE("options of one command are unknown to another") {
   CHECK_THAT(refused({"--force", "delete", "id"}).message, Contains("unknown option --force"));
 }
 
+TEST_CASE("options of update may stand behind the id, and have units where they are sizes") {
+  const auto line =
+      call({"update", "id", "--memory", "50M", "--memory-swap", "-1", "--pids-limit", "-1", "--cpu-quota=-1",
+            "--cpu-share", "200", "--cpu-idle", "-1", "--cpuset-cpus", "0-1", "--blkio-weight", "500"});
+  CHECK(line.arguments == Words{"id"});
+  CHECK(line.update.memory.limit == 52'428'800);
+  CHECK(line.update.memory.swap == -1);
+  CHECK_FALSE(line.update.memory.reservation.has_value());
+  CHECK(line.update.pids.limit == -1);
+  CHECK(line.update.cpu.quota == -1);
+  CHECK(line.update.cpu.shares == 200);
+  CHECK(line.update.cpu.idle == -1);
+  CHECK(line.update.cpu.cpus == "0-1");
+  CHECK(line.update.block_io.weight == 500);
+  CHECK(call({"update", "-r", "-", "id"}).update.file == "-");
+  CHECK(call({"update", "--resources=limits", "id"}).update.file == here() + "/limits");
+}
+
+TEST_CASE("a value of update or events that is none is refused") {
+  CHECK_THAT(refused({"update", "--memory", "5X", "id"}).message, Contains("invalid value \"5X\" for --memory: "));
+  CHECK_THAT(refused({"update", "--cpu-period", "-1", "id"}).message, Contains("expected a number from 0 to "));
+  CHECK_THAT(refused({"update", "--blkio-weight", "65536", "id"}).message, Contains("from 0 to 65535"));
+  CHECK_THAT(refused({"update", "--cpu-quota", "5M", "id"}).message, Contains("for --cpu-quota"));
+  CHECK_THAT(refused({"events", "--interval", "0", "id"}).message,
+             Contains("duration interval must be greater than 0"));
+  CHECK_THAT(refused({"events", "--interval", "-1s", "id"}).message, Contains("must be greater than 0"));
+  CHECK_THAT(refused({"events", "--interval", "5", "id"}).message, Contains("expected a duration"));
+}
+
+TEST_CASE("events waits five seconds unless it is told otherwise") {
+  CHECK(call({"events", "id"}).interval == std::chrono::seconds(5));
+  CHECK(call({"events", "--interval=1m30s", "id"}).interval == std::chrono::seconds(90));
+  CHECK(call({"events", "--stats", "id"}).stats);
+}
+
 TEST_CASE("a value that is missing is said to be") {
   CHECK(refused({"run", "id", "--bundle"}).message == "flag needs an argument: --bundle");
   CHECK(refused({"exec", "-e"}).message == "flag needs an argument: --env");
@@ -213,11 +248,11 @@ TEST_CASE("an unknown command has runc's exit status") {
   CHECK_FALSE(mistake.show_help);
   CHECK(refused({"help", "foo"}).message == "No help topic for 'foo'");
   CHECK(refused({"help", "foo"}).status == 3);
-  CHECK(refused({"help", "update"}).message == "\"update\" is not implemented yet");
+  CHECK(refused({"help", "restore"}).message == "\"restore\" is not implemented yet");
 }
 
 TEST_CASE("a command of runc that is missing here is named") {
-  for (const std::string name : {"checkpoint", "restore", "events", "update", "mounts"}) {
+  for (const std::string name : {"checkpoint", "restore", "mounts"}) {
     const auto mistake = refused({name.c_str(), "--help"});
     CHECK(mistake.message == "\"" + name + "\" is not implemented yet");
     CHECK(mistake.status == 1);
@@ -345,7 +380,7 @@ TEST_CASE("the help of the program lists each command and global option, and no 
   CHECK(text.starts_with("NAME:\n   " + std::string(program()) + " - Open Container Initiative runtime\n"));
   for (const auto& command : commands()) CHECK_THAT(text, Contains("\n   " + std::string(command.name) + " "));
   for (const auto& option : global_options()) CHECK_THAT(text, Contains("\n   --" + std::string(option.name)));
-  CHECK_THAT(text, !Contains("checkpoint") && !Contains("update"));
+  CHECK_THAT(text, !Contains("checkpoint") && !Contains("restore"));
 }
 
 TEST_CASE("the version stands in the first line, and its word in no other") {

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Other limits for a container that lives.
+#include "base/files.hpp"
+#include "base/log.hpp"
+#include "container/presence.hpp"
+#include "kernel/cgroup_apply.hpp"
+#include "kernel/cgroup_manager.hpp"
+#include "kernel/device_filter.hpp"
+#include "oci/container.hpp"
+#include "spec/decode.hpp"
+
+namespace oci {
+namespace {
+
+/// No container has a group of resctrl yet: create refuses linux.intelRdt.
+void change_rdt(const IntelRdt& rdt) {
+  const auto refuse = [](const std::string& schema, std::string_view option) {
+    if (!schema.empty()) throw Error(std::string(option) + " " + schema + ": the container has no intelRdt", ENOTSUP);
+  };
+  refuse(rdt.l3_cache_schema, "--l3-cache-schema");
+  refuse(rdt.mem_bw_schema, "--mem-bw-schema");
+}
+
+/// In the state directory, once an update has set device rules: those of config.json hold no longer.
+constexpr const char* changed_rules = "devices";
+
+/// Nothing when `rules` do not ask for a change. containerd's CRI sends the rules of config.json with every update, and
+/// a program that somebody else (NVIDIA's hook) has put in the place of ours since must outlive that. What config.json
+/// says of devices decides which of the default rules hold, as it did at create.
+std::optional<DeviceProgram> program_for(const StateDirectory& directory, const std::vector<DeviceRule>& rules) {
+  if (rules.empty()) return std::nullopt;
+  const auto config = in_context([&] { return directory.path("config.json"); },
+                                 [&] { return decode_spec(read_file(directory.fd(), "config.json", largest_config)); });
+  const bool changed_before = !directory.recall(changed_rules).empty();
+  if (!changed_before && rules == config.linux.resources.devices) return std::nullopt;
+  auto program = at_path([] { return "linux.resources"; },
+                         [&] { return device_program(effective_device_rules(rules, config.linux.devices)); });
+  if (!changed_before) directory.remember(changed_rules, "changed");
+  return program;
+}
+
+void replace_program(const Cgroup& cgroup, const DeviceProgram& program) {
+  try {
+    in_context([] { return "linux.resources.devices"; },
+               [&] { attach_device_program(cgroup.directory(), program, false); });
+  } catch (const Error& error) {
+    // As at create: where bpf(2) is not allowed, no rule has ever held. The change is not silently the exception.
+    if (!is_unprivileged()) throw;
+    log::warning(std::string(error.what()) + "; device rules stay as they are, which is none");
+  }
+}
+
+/// Everything or nothing. A cgroup driver that keeps limits of its own hears of the change here, before the kernel
+/// does, and of the failure, should there be one.
+void change_cgroup(const Cgroup& cgroup, const Resources& change, const std::optional<DeviceProgram>& program) {
+  Journal journal(cgroup);
+  try {
+    change_limits(CgroupHost::probe(), cgroup, change, journal);
+    if (program) replace_program(cgroup, *program);
+  } catch (...) {
+    journal.undo();
+    throw;
+  }
+}
+
+}  // namespace
+
+void Container::update(const Resources& change, const IntelRdt& rdt) const {
+  const auto directory = StateDirectory::open(store_, id_);
+  directory.lock();
+  const auto record = existing(directory);
+  if (status_of(directory, record) == Status::stopped) throw Error("container not running", ESRCH);
+  change_rdt(rdt);
+  const auto program = program_for(directory, change.devices);
+  const auto cgroup = cgroup_of(record);
+  if (!cgroup) throw Error("the container has no cgroup, and only a cgroup has limits that can be changed", ENOENT);
+  change_cgroup(*cgroup, change, program);
+}
+
+}  // namespace oci
