@@ -56,6 +56,7 @@ InitPlan plan_create(CreatePlan request) {
 
   InitPlan plan;
   if (!namespaces.new_user) add_first(plan, process);  // else the runtime does it, which keeps the host's privileges
+  if (namespaces.user && !process.keyring.empty()) plan.add(JoinKeyring{});
   const FdRef pid_namespace = add_namespaces(plan, spec.linux, namespaces);
 
   const MountHost mounts{.bundle = request.bundle,

@@ -125,7 +125,7 @@ std::string line(const UseHostProc&) {
   return "use the host's /proc";
 }
 std::string line(const JoinKeyring& step) {
-  return "join session keyring " + step.name;
+  return step.name.empty() ? "leave the session keyring" : "join session keyring " + step.name;
 }
 std::string line(const SetLabel& step) {
   return "label the program " + step.text + " (" + step.file + ")";
