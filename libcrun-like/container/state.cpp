@@ -151,15 +151,16 @@ std::string StateDirectory::seccomp_cache() const {
 
 void StateDirectory::remove() {
   made_here_ = false;
-  auto own = sys::try_openat(dir_, ".", O_RDONLY | O_DIRECTORY);
-  if (own.code == ENOENT) return;  // another has been quicker
-  if (own.code != 0) throw Error::system("open " + path_, own.code);
-  const Directory entries(::fdopendir(own.fd.release()));
+  if (sys::fstat(dir_).st_nlink == 0) return;  // another has been quicker, and the name may be a new container's
+  // Its own descriptor, not another one: a create that ran out of descriptors has to be able to leave nothing behind.
+  const Directory entries(::fdopendir(dir_.get()));
   if (!entries) throw Error::system("list " + path_);
+  dir_.release();
+  const FdRef directory(::dirfd(entries.get()));
   while (const auto* entry = ::readdir(entries.get())) {
     const std::string_view name(entry->d_name);
     if (name == "." || name == "..") continue;
-    if (::unlinkat(dir_.get(), entry->d_name, entry->d_type == DT_DIR ? AT_REMOVEDIR : 0) < 0 && errno != ENOENT)
+    if (::unlinkat(directory.get(), entry->d_name, entry->d_type == DT_DIR ? AT_REMOVEDIR : 0) < 0 && errno != ENOENT)
       throw Error::system("remove " + path(entry->d_name));
   }
   if (::unlinkat(store_.get(), id_.c_str(), AT_REMOVEDIR) < 0 && errno != ENOENT) throw Error::system("rmdir " + path_);

@@ -6,19 +6,22 @@
 #include "kernel/cgroup_apply.hpp"
 #include "kernel/cgroup_manager.hpp"
 #include "kernel/device_filter.hpp"
+#include "kernel/resctrl.hpp"
 #include "oci/container.hpp"
 #include "spec/decode.hpp"
 
 namespace oci {
 namespace {
 
-/// No container has a group of resctrl yet: create refuses linux.intelRdt.
-void change_rdt(const IntelRdt& rdt) {
-  const auto refuse = [](const std::string& schema, std::string_view option) {
-    if (!schema.empty()) throw Error(std::string(option) + " " + schema + ": the container has no intelRdt", ENOTSUP);
-  };
-  refuse(rdt.l3_cache_schema, "--l3-cache-schema");
-  refuse(rdt.mem_bw_schema, "--mem-bw-schema");
+/// First of all, because the kernel checks a schema most strictly: nothing else has been changed when it refuses.
+void change_rdt(const Record& record, const IntelRdt& rdt) {
+  if (rdt.l3_cache_schema.empty() && rdt.mem_bw_schema.empty()) return;
+  if (!record.resctrl)
+    throw Error((rdt.l3_cache_schema.empty() ? "--mem-bw-schema " + rdt.mem_bw_schema
+                                             : "--l3-cache-schema " + rdt.l3_cache_schema) +
+                    ": the container has no intelRdt",
+                ENOTSUP);
+  update_resctrl(*record.resctrl, rdt.l3_cache_schema, rdt.mem_bw_schema);
 }
 
 /// In the state directory, once an update has set device rules: those of config.json hold no longer.
@@ -70,7 +73,7 @@ void Container::update(const Resources& change, const IntelRdt& rdt) const {
   directory.lock();
   const auto record = existing(directory);
   if (status_of(directory, record) == Status::stopped) throw Error("container not running", ESRCH);
-  change_rdt(rdt);
+  change_rdt(record, rdt);
   const auto program = program_for(directory, change.devices);
   const auto cgroup = cgroup_of(record);
   if (!cgroup) throw Error("the container has no cgroup, and only a cgroup has limits that can be changed", ENOENT);

@@ -43,13 +43,17 @@ void perform(const UseHostProc& /*use*/, Scene& scene) {
   scene.proc = sys::openat(working_directory, "/proc", O_PATH | O_DIRECTORY);
 }
 
-void perform(const JoinKeyring& keyring, Scene& /*scene*/) {
+void perform(const JoinKeyring& keyring, Scene& scene) {
   // A session keyring of its own: the caller's keys are none of the container's business.
-  const auto serial = ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, keyring.name.c_str());
-  if (serial < 0) {
-    if (errno == ENOSYS || errno == EDQUOT || errno == EPERM) return;  // kernels and outer filters without keyrings
-    throw Error::system("join the session keyring " + keyring.name);
+  const char* name = keyring.name.empty() ? nullptr : keyring.name.c_str();
+  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) >= 0) {
+    scene.has_own_keyring = true;
+    return;
   }
+  if (errno == ENOSYS || errno == EPERM) return;  // kernels and outer filters without keyrings
+  // A container uses up its user's quota when it likes; that must not leave it the caller's keys.
+  if (errno == EDQUOT && scene.has_own_keyring) return;
+  throw Error::system("join the session keyring " + keyring.name);
 }
 
 void perform(const SetLabel& label, Scene& scene) {

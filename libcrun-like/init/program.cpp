@@ -109,7 +109,10 @@ void perform(const FindHome& home, Scene& scene) {
   auto [file, code] =
       sys::try_openat2(working_directory, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, RESOLVE_NO_MAGICLINKS);
   if (code != 0 || !S_ISREG(sys::fstat(file).st_mode)) return;
-  scene.home = home_in(read_all(file, "/etc/passwd", largest_passwd), home.uid);
+  try {
+    scene.home = home_in(read_all(file, "/etc/passwd", largest_passwd), home.uid);
+  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): too large, or a file of /proc; as good as none
+  }
 }
 
 void perform(const ChangeDirectory& change, Scene& scene) {

@@ -2,8 +2,10 @@
 #include "init/run.hpp"
 
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <exception>
 
 #include "base/files.hpp"
@@ -25,6 +27,13 @@ void reset_signals() {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+/// What the caller has in its environment (passwords of proxies, keys) is none of the container's business, but whoever
+/// may trace this process can read it in /proc/PID/environ until execve(2): others in a pid namespace that is joined,
+/// and in one that waits for `start`. The texts are this process's own copy.
+void forget_environment() noexcept {
+  for (char** entry = environ; entry && *entry; ++entry) ::explicit_bzero(*entry, std::strlen(*entry));
 }
 
 /// Tells the runtime, or, when it has left because the container was created long ago, whoever reads the container's
@@ -52,6 +61,7 @@ void run(const InitPlan& plan, Fd parent, Progress& progress) noexcept {
     // A runtime that is killed takes a half-made container with it; Meet and setresuid(2) end this bond.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     reset_signals();
+    forget_environment();
     perform_all(plan, scene);
   } catch (const Error& error) {
     report(scene, error.what(), error.code());

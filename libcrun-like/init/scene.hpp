@@ -35,6 +35,7 @@ struct Scene {
   bool legacy_mounts = false;      ///< mount(2) instead of fsopen(2) and its kin, which this kernel or a filter denies
   bool no_open_tree_attr = false;  ///< nor that one (Linux 6.15)
   bool has_terminal = false;       ///< stdin is the container's terminal
+  bool has_own_keyring = false;    ///< the session keyring is no longer the caller's
   bool in_directory = false;       ///< ChangeDirectory has succeeded
   std::uint32_t step = 0;          ///< the one being performed
 };

@@ -172,6 +172,9 @@ bool Cgroup::wait_event(std::string_view key, std::string_view wanted, Patience 
     throw Error(path_ + " is the root of all cgroups");
   if (is_gone(code)) return true;
   if (code != 0) throw Error::system("open " + path_ + "/cgroup.events (O_RDONLY)", code);
+  // The kernel puts a notice off when the last one is less than 10 ms old (cgroup_file_notify()), and forgets it when
+  // somebody else removes the cgroup meanwhile: hence no long sleep.
+  static constexpr int longest_sleep_ms = 50;
   std::array<char, 256> buffer;
   for (;;) {
     const auto got = ::pread(file.get(), buffer.data(), buffer.size(), 0);
@@ -181,7 +184,8 @@ bool Cgroup::wait_event(std::string_view key, std::string_view wanted, Patience 
     pollfd poll{file.get(), POLLPRI, 0};
     const int left = milliseconds_until(deadline);
     if (left == 0) return false;
-    if (::poll(&poll, 1, left) < 0 && errno != EINTR) throw Error::system("poll " + path_ + "/cgroup.events");
+    if (::poll(&poll, 1, std::min(left, longest_sleep_ms)) < 0 && errno != EINTR)
+      throw Error::system("poll " + path_ + "/cgroup.events");
   }
 }
 

@@ -75,6 +75,7 @@ InitPlan plan_create(CreatePlan request) {
   if (!request.resctrl_tasks.empty()) plan.add(JoinResctrl{std::move(request.resctrl_tasks)}, "linux.intelRdt");
   add_memory_policy(plan, spec.linux);
   if (!namespaces.new_user) add_first(plan, process);  // else the runtime does it, which keeps the host's privileges
+  if (namespaces.user && !process.keyring.empty()) plan.add(JoinKeyring{});
   const FdRef pid_namespace = add_namespaces(plan, spec.linux, namespaces);
   add_network_devices(plan, spec.linux, request.host);
 

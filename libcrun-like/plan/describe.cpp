@@ -74,7 +74,8 @@ std::string line(const Meet& step) {
                                     ChannelWord{Word::network, "to move network devices"},
                                     ChannelWord{Word::hooks, "for the host's hooks"},
                                     ChannelWord{Word::listener, "until the seccomp agent has the listener"},
-                                    ChannelWord{Word::ready, "no more: ready"}, ChannelWord{Word::start, "for start"}};
+                                    ChannelWord{Word::ready, "no more: ready"},
+                                    ChannelWord{Word::start, "for start"}};
   for (const auto& [word, name] : words)
     if (word == step.word) return std::string("wait for the runtime ") + name;
   return "meet the runtime";
@@ -134,7 +135,7 @@ std::string line(const UseHostProc&) {
   return "use the host's /proc";
 }
 std::string line(const JoinKeyring& step) {
-  return "join session keyring " + step.name;
+  return step.name.empty() ? "leave the session keyring" : "join session keyring " + step.name;
 }
 std::string line(const SetLabel& step) {
   return "label the program " + step.text + " (" + step.file + ")";

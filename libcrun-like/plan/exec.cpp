@@ -43,7 +43,8 @@ InitPlan plan_exec(ExecPlan request) {
   add_first(plan, process);
   add_labels(plan, process, Proc::host);
   if (in_user_namespace) add_raised_limits(plan, wanted);  // inside, the container's root may only lower them
-  plan.add(JoinProcess{request.first_process, request.namespaces}, "linux.namespaces");
+  if (in_user_namespace && !process.keyring.empty()) plan.add(JoinKeyring{});
+  if (request.namespaces != 0) plan.add(JoinProcess{request.first_process, request.namespaces}, "linux.namespaces");
   if (request.root) plan.add(EnterRoot{std::move(request.root)}, "root.path");
   if (in_user_namespace) plan.add(BecomeRoot{}, "linux.namespaces");
   add_streams(plan, wanted, Console::none);

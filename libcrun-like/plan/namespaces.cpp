@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/namespaces.hpp"
 
+#include <linux/magic.h>
 #include <sched.h>
 
 #include "base/syscalls.hpp"
@@ -54,8 +55,10 @@ std::vector<OpenNamespace> open_namespaces(const Linux& linux) {
     if (entry.path.empty()) continue;
     in_context([&] { return "linux.namespaces[" + std::to_string(i) + "].path"; },
                [&] {
-                 result.push_back(
-                     {sys::openat(working_directory, entry.path, O_RDONLY), name_of(entry.type).flag, entry.path});
+                 // Not to wait for a FIFO's writer.
+                 auto file = sys::openat(working_directory, entry.path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+                 if (sys::filesystem_magic(file) != NSFS_MAGIC) throw Error(entry.path + " is no namespace", EINVAL);
+                 result.push_back({std::move(file), name_of(entry.type).flag, entry.path});
                });
   }
   return result;

@@ -170,8 +170,10 @@ struct SetPersonality {
   unsigned long persona = 0;
 };
 
+/// A session keyring of its own. Without a name it only leaves the caller's: before a user namespace is entered, whose
+/// root may have used up his quota of keys.
 struct JoinKeyring {
-  std::string name;
+  std::string name{};
 };
 
 /// An LSM label for the program to come: `text` to /proc/thread-self/attr/`file`.

@@ -88,3 +88,13 @@ TEST_CASE("a great many environment entries take no great time") {
   const auto r = b.args({"exit", "3"}).set("process.env", env + "]").run();
   CHECK((r.status == 3 || r.err.find("argument list too long") != std::string::npos));
 }
+
+TEST_CASE("an image's /etc/passwd that is too large, or another file in disguise, is none") {
+  Bundle b;
+  b.set("process.env", R"(["PATH=/"])").args({"env"});
+  test::spill(b.rootfs("etc/passwd"), "root:x:0:0::/root:/bin/sh\n" + std::string(5U << 20U, '\n'));
+  CHECK(test::has_line(b.run().out, "HOME=/"));
+  REQUIRE(::unlink(b.rootfs("etc/passwd").c_str()) == 0);
+  REQUIRE(::symlink("/proc/kmsg", b.rootfs("etc/passwd").c_str()) == 0);
+  CHECK(test::has_line(b.run().out, "HOME=/"));
+}

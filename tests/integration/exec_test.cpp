@@ -261,3 +261,10 @@ TEST_CASE("many processes can be executed one after the other, and leave no trac
   for (int i = 0; i < 20; ++i) REQUIRE(b.exec({"exit", std::to_string(i)}).status == i);
   CHECK(Tree::parse(b.runtime({"ps", "-f", "json", "ID"}).out).text() == "[" + std::to_string(b.pid()) + "]");
 }
+
+TEST_CASE("exec works in a container without any namespace") {
+  Bundle b;
+  b.set("linux.namespaces", "[]").set("mounts", "[]").remove("hostname");
+  b.remove("linux.maskedPaths").remove("linux.readonlyPaths").args({"pause"}).launch();
+  CHECK(b.exec({"cwd"}).out == "/\n");
+}

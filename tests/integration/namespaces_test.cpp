@@ -234,3 +234,12 @@ TEST_CASE("time offsets without a time namespace are refused") {
   Bundle b;
   CHECK(b.set("linux.timeOffsets", R"({"monotonic": {"secs": 1}})").create().status == 1);
 }
+
+TEST_CASE("a namespace's path that leads to something else is refused, and nobody waits for a FIFO's writer") {
+  Bundle b;
+  REQUIRE(::mkfifo(b.path("fifo").c_str(), 0600) == 0);
+  b.set("linux.namespaces", R"([{"type": "mount"}, {"type": "ipc", "path": ")" + b.path("fifo") + R"("}])");
+  const auto r = b.remove("hostname").args({"exit", "0"}).create();
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("is no namespace"));
+}

@@ -466,3 +466,22 @@ TEST_CASE("the driver that is not there yet says so, and the one that does nothi
   CHECK(disabled->path().empty());
   CHECK_NOTHROW(disabled->remove());
 }
+
+TEST_CASE("who waits for a cgroup to be empty notices that somebody else has removed it") {
+  const Playground playground;
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    const Cgroup cgroup = playground.make("/removed");
+    Inhabitant inhabitant(cgroup.directory());  // "populated" has changed: the next notice within 10 ms is put off
+    const pid_t remover = ::fork();
+    if (remover == 0) {
+      ::usleep(2'000);
+      ::kill(inhabitant.pid(), SIGKILL);
+      while (::rmdir(playground.directory("/removed").c_str()) < 0 && errno == EBUSY) continue;
+      ::_exit(0);
+    }
+    const auto start = std::chrono::steady_clock::now();
+    CHECK(cgroup.wait_empty(5s));
+    CHECK(std::chrono::steady_clock::now() - start < 2s);
+    ::waitpid(remover, nullptr, 0);
+  }
+}
