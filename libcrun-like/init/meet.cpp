@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the container's process and the runtime wait for each other.
 #include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
 
 #include "init/perform_process.hpp"
 
@@ -10,6 +13,16 @@ namespace {
 /// From here on the container outlives the runtime that made it.
 void outlive_runtime() {
   ::prctl(PR_SET_PDEATHSIG, 0);
+}
+
+/// Who is sent a signal in the status "created" shall end by it, but the first process of a pid namespace ignores those
+/// that it has no handler for (pid_namespaces(7)). execve(2) brings back the default actions.
+void heed_signals() {
+  static constexpr int first_process = 1;
+  static constexpr int by_signal = 128;
+  if (::getpid() != first_process) return;
+  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM})
+    ::signal(number, [](int received) { ::_exit(by_signal + received); });
 }
 
 }  // namespace
@@ -36,6 +49,7 @@ void perform(const Meet& meet, Scene& scene) {
       // The answer comes when the container is remembered; a runtime that ends before closes the channel instead. The
       // signal must be off by then, because the runtime leaves at once.
       outlive_runtime();
+      heed_signals();
       agree(scene, Word::ready);
       scene.parent.reset();
       return;

@@ -171,6 +171,26 @@ TEST_CASE("a created container is deleted without --force") {
   CHECK(b.leftovers().empty());
 }
 
+TEST_CASE("a created container ends by the signal it is sent") {
+  for (const char* signal : {"TERM", "INT"}) {
+    Bundle b;
+    REQUIRE(b.args({"pause"}).create().status == 0);
+    REQUIRE(b.kill(signal).status == 0);
+    CHECK(b.becomes("stopped"));
+    CHECK(b.remove_container().status == 0);
+  }
+}
+
+TEST_CASE("a program starts with the default actions of the signals that a created container heeds") {
+  Bundle b;
+  REQUIRE(b.args({"do", "say", "runs", "--", "pause"}).create().status == 0);
+  REQUIRE(b.start().status == 0);
+  REQUIRE(b.outputs("runs"));
+  REQUIRE(b.kill("INT").status == 0);  // ignored: the first process of its pid namespace, without a handler
+  ::usleep(100'000);
+  CHECK(b.status() == "running");
+}
+
 TEST_CASE("a stopped container cannot be killed, paused, resumed or entered") {
   Bundle b;
   b.args({"exit", "0"}).launch();
