@@ -29,6 +29,7 @@ CALLS = [
      ["libcrun-like/base/syscalls.*", "libcrun-like/base/mount_attributes.cpp", "libcrun-like/init/mount*",
       "libcrun-like/init/masks.cpp", "libcrun-like/init/root.cpp", "libcrun-like/init/procfs.cpp", "libcrun-like/init/terminal.cpp",
       "libcrun-like/init/devices.cpp", "libcrun-like/init/copy_up.cpp",
+      "libcrun-like/container/host_view.cpp",  # unmounts what outlives the process that made it
       "libcrun-like/container/sources.cpp",  # opens what the child may not reach; attaching stays the child's
       "libcrun-like/container/id_mapper.cpp",  # the same for what needs privileges over a file system
       "src/sealed_exe.cpp"],

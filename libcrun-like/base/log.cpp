@@ -172,4 +172,9 @@ void fatal(std::string_view message) {
   if (sink.file >= 0) put(STDERR_FILENO, printable(message.substr(0, longest_message)));
 }
 
+void last_words(std::string_view message) {
+  if (sink.file >= 0) write(Level::error, message);
+  put(STDERR_FILENO, printable(message.substr(0, longest_message)));
+}
+
 }  // namespace oci::log

@@ -33,6 +33,9 @@ inline void warning(std::string_view message) {
 /// (conmon hands the runtime's standard error on, containerd reads the log).
 void fatal(std::string_view message);
 
+/// The same for what the container's process would have said itself: without the log's dress on standard error.
+void last_words(std::string_view message);
+
 /// `text` with whatever a terminal would obey rather than show written as an escape ("\x1b"): names and messages may
 /// come from an image.
 std::string printable(std::string_view text);

@@ -14,6 +14,7 @@
 #include "base/syscalls.hpp"
 #include "container/creation.hpp"
 #include "container/hooks.hpp"
+#include "container/host_view.hpp"
 #include "container/presence.hpp"
 #include "kernel/cgroup.hpp"
 #include "plan/hooks.hpp"
@@ -231,6 +232,7 @@ void remove_remains(const Store& store, const std::string& id) {
   const auto resctrl = directory->recall("resctrl");
   const auto monitoring = directory->recall("resctrl_monitoring");
   remove_resctrl_group({resctrl, monitoring, !resctrl.empty(), !monitoring.empty()});
+  clear_host_view(*directory);
   directory->remove();
 }
 

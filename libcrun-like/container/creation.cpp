@@ -11,6 +11,7 @@
 #include "base/syscalls.hpp"
 #include "container/filter.hpp"
 #include "container/hooks.hpp"
+#include "container/host_view.hpp"
 #include "container/schedule.hpp"
 #include "container/sources.hpp"
 #include "kernel/id_maps.hpp"
@@ -53,6 +54,7 @@ void Creation::take_back() noexcept {
     if (wrote_pid_file_) ::unlink(options_.pid_file.c_str());
     resctrl_.reset();
     if (cgroup_) cgroup_->remove();
+    clear_host_view(state_);
   } catch (const Error& error) {
     log::warning(error.what());
     state_.keep();  // `delete --force` finds by it what is left
@@ -104,6 +106,7 @@ void Creation::stand() {
   use_container_paths(spec_, record_.rootfs);
   state_.remember("bundle", record_.bundle);
   if (!record_.cgroup.empty()) state_.remember("cgroup", record_.cgroup);
+  if (mounts_in_host_view(spec_)) remember_host_view(state_, record_.rootfs);
   in_context([] { return std::string("unable to start container process"); },
              [&] {
                enter_resctrl();
@@ -251,14 +254,18 @@ void Creation::save() {
   wrote_pid_file_ = write_pid_file(options_.pid_file, record_.pid);
 }
 
-void Creation::start() {
-  in_context([] { return std::string("unable to start container process"); },
-             [&] {
-               child_->answer(Word::go);
-               while (child_->next()) {
-               }
-             });
+bool Creation::start() {
+  child_->answer(Word::go);
+  try {
+    while (child_->next()) continue;
+  } catch (Error& error) {
+    // Everything stood: it is the program that says so, as after `create`, when nobody listens any more.
+    if (child_->failed_to_execute()) return log::last_words(error.what()), false;
+    error.within("unable to start container process");
+    throw;
+  }
   run_hooks(record_.poststart, "poststart", state_json(state_of(record_, "running"), record_.pid), record_.bundle);
+  return true;
 }
 
 void Creation::keep() noexcept {

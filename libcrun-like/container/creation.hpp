@@ -35,7 +35,8 @@ class Creation {
   void stand();
 
   /// Lets the program run (Starter::this_process): returns once it does. Then the poststart hooks.
-  void start();
+  /// False when execve(2) failed, which has been said on the container's standard error.
+  bool start();
 
   /// From now on the container is remembered.
   void keep() noexcept;

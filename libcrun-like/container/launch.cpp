@@ -175,8 +175,10 @@ void Child::verify(const Message& message) const {
     throw Error("the container's process said what is not in its plan");
 }
 
-Error Child::failure(const Message& message) const {
+Error Child::failure(const Message& message) {
   const auto& step = plan_.steps.at(message.step);
+  failed_to_execute_ = std::holds_alternative<Execute>(step.action);
+  if (failed_to_execute_) return Error(message.text, message.code);
   std::string text = step.field.empty() ? message.text : step.field + ": " + message.text;
   const auto frame = mount_frame(step.action);
   if (!frame.empty()) spell_like_go(text, message.code);

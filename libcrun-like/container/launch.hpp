@@ -37,6 +37,9 @@ class Child {
   void answer(Word word, FdRef attached = FdRef(-1)) const;
   void refuse(const Error& error) const;
 
+  /// Whether the Error that next() threw is execve(2)'s: every other step had succeeded.
+  bool failed_to_execute() const noexcept { return failed_to_execute_; }
+
   /// The process that lives in the container, as this side counts it. After a Fork it is the sibling.
   pid_t pid() const noexcept;
   /// Its pidfd; follows a Fork. @throws Error
@@ -57,7 +60,7 @@ class Child {
   void hand_over_listener();
   void verify(const Message& message) const;
   [[noreturn]] void fail_silently();
-  Error failure(const Message& message) const;
+  Error failure(const Message& message);
 
   InitPlan plan_;
   Pidfd process_;
@@ -66,6 +69,7 @@ class Child {
   Fd listener_;  ///< between the filter's loading and the agent
   Deliver deliver_;
   bool followed_ = false;
+  bool failed_to_execute_ = false;
   std::unique_ptr<init::Progress, Unmap> progress_;
 };
 

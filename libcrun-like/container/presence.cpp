@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
 #include "container/hooks.hpp"
+#include "container/host_view.hpp"
 #include "oci/error.hpp"
 #include "plan/hooks.hpp"
 
@@ -76,6 +77,7 @@ void remove_container(StateDirectory& directory, const Record& record, bool forc
   if (force || process || !own_pids) end_processes(cgroup, process);
   if (cgroup) cgroup->remove();
   if (record.resctrl) remove_resctrl_group(*record.resctrl);
+  clear_host_view(directory);
   directory.remove();
   // runtime.md, "Lifecycle", 13: a failing poststop hook is a warning, and the others run all the same.
   const auto state = state_json({record.id, "stopped", record.bundle, record.annotations}, 0);

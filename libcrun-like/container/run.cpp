@@ -32,7 +32,8 @@ int run(const Store& store, const std::string& id, const RunOptions& options) {
   if (stays) attendance.emplace(options.no_subreaper ? Orphans::left : Orphans::reaped);
   creation.stand();
   if (auto terminal = creation.take_terminal(); stays && terminal) attendance->connect(std::move(terminal));
-  creation.start();
+  static constexpr int no_program = 255;  // runc's
+  if (!creation.start()) return no_program;
   if (!stays) {
     creation.keep();
     return 0;

@@ -31,6 +31,10 @@ void bind_now(const BindRoot& step, Scene& scene) {
   if (::move_mount(tree.mount.get(), "", AT_FDCWD, step.rootfs.c_str(),
                    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) < 0)
     check(errno, step);
+  // Only now: what is attached to a shared mount becomes shared (attach_recursive_mnt() of the kernel).
+  if (step.in_host_view)
+    check(change_attributes(tree.mount, {.propagation = {static_cast<unsigned long>(MS_PRIVATE) | MS_REC}}, true),
+          step);
   scene.root = Fd(tree.mount.release());
   if (!step.masks_files) return;
   // Read-only, or the container's root could change the mode and owner of the host's node through it.
@@ -44,6 +48,7 @@ void bind_now(const BindRoot& step, Scene& scene) {
 void bind_before(const BindRoot& step, Scene& scene) {
   const char* path = step.rootfs.c_str();
   if (::mount(path, path, nullptr, MS_BIND | MS_REC, nullptr) < 0) check(errno, step);
+  if (step.in_host_view && ::mount(nullptr, path, nullptr, MS_PRIVATE | MS_REC, nullptr) < 0) check(errno, step);
   scene.root = sys::openat(working_directory, step.rootfs, O_PATH | O_DIRECTORY);
 }
 

@@ -23,7 +23,8 @@ struct SetPropagation {
 /// Opens the root file system, and makes it a mount of its own; later targets are resolved below it.
 struct BindRoot {
   std::string rootfs{};          ///< on the host, absolute
-  bool mounts = true;            ///< false where the runtime's mount namespace is shared: it is only opened then
+  bool mounts = true;            ///< false where nothing is mounted in it, and the namespace is the host's: only opened
+  bool in_host_view = false;     ///< the mount namespace is the host's: what is mounted inside must not spread there
   bool detaches_parent = false;  ///< the mount it lies in is shared with the host, and must not hand the bind on
   bool masks_files = false;      ///< MaskPath steps follow: keep the host's /dev/null while it can be trusted
 };

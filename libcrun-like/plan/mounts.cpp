@@ -165,29 +165,27 @@ unsigned long root_propagation(const Spec& spec) {
 }
 
 void add_root(InitPlan& plan, const Spec& spec, const MountHost& host) {
-  BindRoot root{.rootfs = below_bundle(spec.root.path, host), .mounts = has_mount_namespace(spec)};
+  BindRoot root{.rootfs = below_bundle(spec.root.path, host),
+                .mounts = has_mount_namespace(spec) || mounts_in_host_view(spec),
+                .in_host_view = !has_mount_namespace(spec)};
   root.masks_files = !spec.linux.masked_paths.empty();
   const auto propagation = root_propagation(spec);
   root.detaches_parent = (propagation & MS_SHARED) != 0;
   // A shared root wants its binds to stay peers of the host's mounts, so these are left as they are. An unbindable one
   // could not be bound; it becomes that at the end.
   const bool private_now = (propagation & (MS_PRIVATE | MS_UNBINDABLE)) != 0;
-  if (root.mounts && !root.detaches_parent)
+  if (!root.in_host_view && !root.detaches_parent)
     plan.add(SetPropagation{(private_now ? MS_PRIVATE : MS_SLAVE) | static_cast<unsigned long>(MS_REC)},
              "linux.rootfsPropagation");
   plan.add(std::move(root), "root.path");
 }
 
-[[noreturn]] void needs_mount_namespace(std::string_view field) {
-  throw field_error(field, "needs a mount namespace, and linux.namespaces has none");
-}
-
-/// Without a namespace of its own every mount would be one of the host.
-void check_shared_mounts(const Spec& spec) {
-  if (!spec.mounts.empty()) needs_mount_namespace("mounts");
-  if (!spec.linux.masked_paths.empty()) needs_mount_namespace("linux.maskedPaths");
-  if (!spec.linux.readonly_paths.empty()) needs_mount_namespace("linux.readonlyPaths");
-  if (spec.root.readonly) needs_mount_namespace("root.readonly");
+/// The host's mounts are the host's root's, and linux.rootfsPropagation would change them.
+void check_host_view(const Spec& spec, const MountHost& host) {
+  if (!spec.linux.rootfs_propagation.empty())
+    throw field_error("linux.rootfsPropagation", "needs a mount namespace, and linux.namespaces has none");
+  if (mounts_in_host_view(spec) && host.user_namespace)
+    throw field_error("mounts", "need a mount namespace of the user namespace's own, and linux.namespaces has none");
 }
 
 void add_readonly_mounts(InitPlan& plan, const Spec& spec) {
@@ -222,6 +220,11 @@ void for_each_path(const std::vector<std::string>& paths, std::string_view field
 
 }  // namespace
 
+bool mounts_in_host_view(const Spec& spec) {
+  return !has_mount_namespace(spec) && (!spec.mounts.empty() || !spec.linux.masked_paths.empty() ||
+                                        !spec.linux.readonly_paths.empty() || spec.root.readonly);
+}
+
 void use_container_paths(Spec& spec, const std::string& rootfs) {
   if (rootfs == "/") return;
   for (auto& mount : spec.mounts) {
@@ -231,7 +234,7 @@ void use_container_paths(Spec& spec, const std::string& rootfs) {
 }
 
 void add_filesystem(InitPlan& plan, const Spec& spec, const MountHost& host) {
-  if (!has_mount_namespace(spec)) check_shared_mounts(spec);
+  if (!has_mount_namespace(spec)) check_host_view(spec, host);
   add_root(plan, spec, host);
   bool brings_devices = false;
   for (std::size_t index = 0; index < spec.mounts.size(); ++index) {

@@ -29,6 +29,9 @@ struct MountHost {
 /// taken it so, where config.md has paths of the container only.
 void use_container_paths(Spec& spec, const std::string& rootfs);
 
+/// A container without a mount namespace whose mounts are therefore the host's: whoever deletes it has to unmount them.
+bool mounts_in_host_view(const Spec& spec);
+
 /// The root, config.json's mounts in its order, and the devices. Host hooks and createContainer hooks come behind
 /// these.
 void add_filesystem(InitPlan& plan, const Spec& spec, const MountHost& host);

@@ -282,3 +282,24 @@ TEST_CASE("run --no-pivot works where pivot_root cannot") {
   Bundle b;
   CHECK(b.args({"do", "hostname", "--", "ls", "/proc/self/task"}).run({"--no-pivot"}).out.starts_with("box\n"));
 }
+
+TEST_CASE("a container in the host's mount namespace has its mounts below its root, and delete takes them away") {
+  Bundle b;
+  b.set("linux.namespaces", R"([{"type": "pid"}, {"type": "uts"}, {"type": "ipc"}])");
+  b.set("linux.maskedPaths", R"(["/proc/kcore"])").set("root.readonly", "true").args({"pause"});
+  const auto mounted = [&] { return test::slurp("/proc/self/mountinfo").find(b.path("rootfs")) != std::string::npos; };
+  b.launch();
+  CHECK(mounted());
+  const auto seen = b.exec({"cat", "/proc/self/mountinfo"}).out;
+  CHECK_THAT(seen, Contains(" / /proc rw,relatime - proc ") && Contains(" / /dev/shm "));
+  CHECK_THAT(b.exec({"write", "/x", "text"}).out, Contains("EROFS"));
+  REQUIRE(b.remove_container({"--force"}).status == 0);
+  CHECK_FALSE(mounted());
+  CHECK(b.leftovers().empty());
+
+  SECTION("also after a failure") {
+    b.set("process.args", R"(["/no/such/program"])");
+    CHECK(b.run().status == 1);
+    CHECK_FALSE(mounted());
+  }
+}

@@ -64,6 +64,19 @@ TEST_CASE("create fails when the program's path does not exist") {
   CHECK(b.leftovers().empty());
 }
 
+TEST_CASE("a program whose interpreter is missing is a line of run's standard error, and nothing else") {
+  Bundle b;
+  test::spill(b.rootfs("script"), "#!/no/interpreter\n");
+  ::chmod(b.rootfs("script").c_str(), 0755);
+  const auto r = b.set("process.args", R"(["/script"])").run();
+  CHECK(r.status == 255);
+  CHECK(r.err == "exec /script: no such file or directory\n");
+  CHECK(b.leftovers().empty());
+  const auto logged = b.runtime({"--log", b.path("log"), "--log-format", "json", "run", "--bundle", b.path(), "ID"});
+  CHECK(logged.err == "exec /script: no such file or directory\n");
+  CHECK_THAT(test::slurp(b.path("log")), Contains(R"("level":"error","msg":"exec /script: no such file)"));
+}
+
 TEST_CASE("create fails when the program is a directory") {
   Bundle b;
   const auto r = b.set("process.args", R"(["/bin"])").create();

@@ -163,15 +163,25 @@ TEST_CASE("rootfsPropagation decides what happens before and after the root is e
   CHECK(steps("slave").find("\nmake / ") == std::string::npos);
 }
 
-TEST_CASE("without a mount namespace the root is only entered, and mounts are refused") {
+TEST_CASE("without a mount namespace the root is only entered unless something is mounted in it") {
   Spec spec = spec_of("");
   spec.linux.namespaces.clear();
   CHECK(text_of(spec, host_of()) ==
         "open the root file system /bundle/rootfs | root.path\n"
         "make devices in /dev (null,zero,full,random,urandom,tty,fd,stdin,stdout,stderr,ptmx)\n"
         "change the root to the root file system\n");
-  spec.mounts.emplace_back().destination = "/x";
-  CHECK_THROWS_WITH(text_of(spec, host_of()), Catch::Matchers::Contains("needs a mount namespace"));
+  CHECK_FALSE(mounts_in_host_view(spec));
+  spec.root.readonly = true;
+  CHECK(mounts_in_host_view(spec));
+  const auto steps = text_of(spec, host_of());
+  CHECK_THAT(steps, Catch::Matchers::StartsWith("bind the root file system /bundle/rootfs"));
+  CHECK_THAT(steps, Catch::Matchers::Contains("change the root to") && !Catch::Matchers::Contains("pivot"));
+  auto mapped = host_of();
+  mapped.user_namespace = true;
+  CHECK_THROWS_WITH(text_of(spec, mapped), Catch::Matchers::StartsWith("mounts: need a mount namespace"));
+  spec.linux.rootfs_propagation = "slave";
+  CHECK_THROWS_WITH(text_of(spec, host_of()),
+                    Catch::Matchers::StartsWith("linux.rootfsPropagation: needs a mount namespace"));
 }
 
 TEST_CASE("what a user namespace may not mount has something that stands in for it") {
