@@ -31,6 +31,7 @@ CALLS = [
       "libcrun-like/init/devices.cpp", "libcrun-like/init/copy_up.cpp",
       "libcrun-like/container/sources.cpp",  # opens what the child may not reach; attaching stays the child's
       "libcrun-like/container/id_mapper.cpp",  # the same for what needs privileges over a file system
+      "libcrun-like/container/restore_root.cpp",  # for CRIU, in a namespace of the runtime's own
       "src/sealed_exe.cpp"],
      "mounts are made under init/ only"),
     (r"(fork|vfork|clone|system|popen|posix_spawnp?)\(", ["libcrun-like/base/command.cpp",
