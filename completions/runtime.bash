@@ -7,6 +7,7 @@ _runtime_options() {
   local options=
   case $1 in
     global) options='--cgroup-manager= --criu= --debug --help --log-format= --log-level= --log= --root= --rootless= --systemd-cgroup --usage --version -? -V -h -v' ;;
+    checkpoint) options='--auto-dedup --empty-ns= --ext-unix-sk --file-locks --image-path= --lazy-pages --leave-running --link-remap --manage-cgroups-mode= --network-lock= --page-server= --parent-path= --pre-dump --shell-job --status-fd= --tcp-established --tcp-skip-in-flight --work-path=' ;;
     create) options='--bundle= --config= --console-socket= --no-new-keyring --no-pivot --no-subreaper --pid-file= --pidfd-socket= --preserve-fds= -b= -f=' ;;
     delete) options='--force --regex -f -r' ;;
     events) options='--interval= --stats' ;;
@@ -14,6 +15,7 @@ _runtime_options() {
     kill) options='--all --regex -a -r' ;;
     list) options='--format= --quiet -f= -q' ;;
     ps) options='--format= -f=' ;;
+    restore) options='--auto-dedup --bundle= --console-socket= --detach --empty-ns= --ext-unix-sk --file-locks --image-path= --lazy-pages --lsm-mount-context= --lsm-profile= --manage-cgroups-mode= --network-lock= --no-pivot --no-subreaper --parent-path= --pid-file= --shell-job --tcp-close --tcp-established --work-path= -b= -d' ;;
     run) options='--bundle= --config= --console-socket= --detach --keep --no-new-keyring --no-pivot --no-subreaper --pid-file= --pidfd-socket= --preserve-fds= -b= -d -f=' ;;
     spec) options='--bundle= --file= --rootless -b= -f=' ;;
     update) options='--blkio-weight= --cpu-burst= --cpu-idle= --cpu-period= --cpu-quota= --cpu-rt-period= --cpu-rt-runtime= --cpu-share= --cpuset-cpus= --cpuset-mems= --kernel-memory-tcp= --kernel-memory= --l3-cache-schema= --mem-bw-schema= --memory-reservation= --memory-swap= --memory= --pids-limit= --resources= -r=' ;;
@@ -21,7 +23,7 @@ _runtime_options() {
   echo "$options"
 }
 
-_runtime_commands='create delete events exec features help kill list pause ps resume run spec start state update'
+_runtime_commands='checkpoint create delete events exec features help kill list pause ps restore resume run spec start state update'
 
 # The containers below the root directory that the line names.
 _runtime_containers() {
@@ -52,9 +54,11 @@ _runtime() {
   if [[ $previous == = ]]; then previous=${words[COMP_CWORD - 2]}; fi
 
   case $previous in
-    --bundle | -b | --root) COMPREPLY=($(compgen -d -- "$current")) && return ;;
+    --bundle | -b | --image-path | --parent-path | --root | --work-path) COMPREPLY=($(compgen -d -- "$current")) && return ;;
     --config | --console-socket | --log | --pid-file | --pidfd-socket | --process | --resources | -p)
       COMPREPLY=($(compgen -f -- "$current")) && return ;;
+    --manage-cgroups-mode) COMPREPLY=($(compgen -W 'soft full strict ignore' -- "$current")) && return ;;
+    --network-lock) COMPREPLY=($(compgen -W 'iptables nftables skip' -- "$current")) && return ;;
     --format) COMPREPLY=($(compgen -W 'table json' -- "$current")) && return ;;
     --log-format) COMPREPLY=($(compgen -W 'text json' -- "$current")) && return ;;
     --log-level) COMPREPLY=($(compgen -W 'error warning info debug' -- "$current")) && return ;;

@@ -81,6 +81,21 @@ int run(const CommandLine& line) {
                     });
 }
 
+int restore(const CommandLine& line) {
+  return in_context([] { return std::string(program()) + " restore failed"; },
+                    [&] {
+                      auto options = line.restore;
+                      options.criu = line.criu;
+                      options.run = line.run;
+                      const auto& id = line.arguments.front();
+                      check_id(id);
+                      if (options.run.bundle.empty()) options.run.bundle = absolute_path(".");
+                      options.run.cgroup_driver = cgroup_driver(line.globals);
+                      make_default_root(line.globals);
+                      return oci::restore(store_of(line.globals), id, options);
+                    });
+}
+
 Container open(const CommandLine& line) {
   check_id(line.arguments.front());
   return Container::open(store_of(line.globals), line.arguments.front());
@@ -93,6 +108,12 @@ int exec(const CommandLine& line) {
                       options.args.assign(line.arguments.begin() + 1, line.arguments.end());
                       return open(line).exec(options);
                     });
+}
+
+void checkpoint(const CommandLine& line) {
+  auto options = line.checkpoint;
+  options.criu = line.criu;
+  open(line).checkpoint(options);
 }
 
 void show_state(const CommandLine& line) {
@@ -277,6 +298,8 @@ void open_log(const Globals& globals) {
 
 int perform(const CommandLine& line) {
   switch (line.command->verb) {
+    case Verb::checkpoint:
+      return checkpoint(line), 0;
     case Verb::create:
       seal_executable();
       return create(line), 0;
@@ -299,6 +322,8 @@ int perform(const CommandLine& line) {
       return open(line).pause(), 0;
     case Verb::ps:
       return show_processes(line), 0;
+    case Verb::restore:
+      return restore(line);
     case Verb::resume:
       return open(line).resume(), 0;
     case Verb::run:

@@ -40,6 +40,60 @@ constexpr std::array global_table{
     flag<&CommandLine::version>("version", "vV", "show the version"),
 };
 
+// For checkpoint and restore.
+constexpr std::array criu_table{
+    flag<&CommandLine::criu, &CriuOptions::auto_dedup>("auto-dedup", "", "drop pages from images that hold them twice"),
+    value<&CommandLine::criu, &CriuOptions::empty_namespaces>(
+        "empty-ns", "", "TYPE", "leave what is in this namespace alone; only network, where it is always so"),
+    flag<&CommandLine::criu, &CriuOptions::external_sockets>("ext-unix-sk", "",
+                                                             "allow connections to unix sockets outside"),
+    flag<&CommandLine::criu, &CriuOptions::file_locks>("file-locks", "", "allow file locks"),
+    path<&CommandLine::criu, &CriuOptions::image_path>("image-path", "", "DIR",
+                                                       "the directory of the images (default: checkpoint)"),
+    flag<&CommandLine::criu, &CriuOptions::lazy_pages>("lazy-pages", "", "hand memory over later, when it is needed"),
+    value<&CommandLine::criu, &CriuOptions::manage_cgroups_mode>(
+        "manage-cgroups-mode", "", "MODE", "what becomes of cgroups: soft (default), full, strict, ignore"),
+    value<&CommandLine::criu, &CriuOptions::network_lock>(
+        "network-lock", "", "METHOD", "how connections are held meanwhile: iptables, nftables, skip"),
+    value<&CommandLine::criu, &CriuOptions::parent_path>(
+        "parent-path", "", "DIR", "the images of an earlier pre-dump, relative to those of this one"),
+    flag<&CommandLine::criu, &CriuOptions::shell_job>("shell-job", "", "allow a terminal that is the caller's"),
+    flag<&CommandLine::criu, &CriuOptions::tcp_established>("tcp-established", "", "allow open TCP connections"),
+    path<&CommandLine::criu, &CriuOptions::work_path>("work-path", "", "DIR",
+                                                      "the directory of logs (default: that of the images)"),
+};
+
+constexpr std::array checkpoint_table{
+    flag<&CommandLine::checkpoint, &CheckpointOptions::leave_running>("leave-running", "",
+                                                                      "let the container go on afterwards"),
+    flag<&CommandLine::checkpoint, &CheckpointOptions::link_remap>("link-remap", "",
+                                                                   "link deleted files that are open back in"),
+    value<&CommandLine::checkpoint, &CheckpointOptions::page_server>("page-server", "", "ADDRESS:PORT",
+                                                                     "send memory to, or with --lazy-pages from, here"),
+    flag<&CommandLine::checkpoint, &CheckpointOptions::pre_dump>("pre-dump", "",
+                                                                 "write memory only, and let the container go on"),
+    value<&CommandLine::checkpoint, &CheckpointOptions::status_fd>(
+        "status-fd", "", "N", "write a zero byte to this descriptor when --lazy-pages is ready"),
+    flag<&CommandLine::checkpoint, &CheckpointOptions::tcp_skip_in_flight>("tcp-skip-in-flight", "",
+                                                                           "skip connections that are being made"),
+};
+
+constexpr std::array restore_table{
+    path<&CommandLine::run, &RunOptions::bundle>("bundle", "b", "DIR", "the bundle (default: the working directory)"),
+    path<&CommandLine::run, &RunOptions::console_socket>("console-socket", "", "SOCKET",
+                                                         "send the terminal's controlling side to this unix socket"),
+    flag<&CommandLine::run, &RunOptions::attachment>("detach", "d", "return as soon as the container runs"),
+    value<&CommandLine::restore, &RestoreOptions::lsm_mount_context>("lsm-mount-context", "", "CONTEXT",
+                                                                     "the SELinux context of mounts"),
+    value<&CommandLine::restore, &RestoreOptions::lsm_profile>(
+        "lsm-profile", "", "TYPE:NAME", "the profile of processes: apparmor:NAME, selinux:LABEL"),
+    flag<&CommandLine::run, &RunOptions::no_pivot>("no-pivot", "",
+                                                   "accepted for old callers, with a warning: CRIU changes the root"),
+    flag<&CommandLine::run, &RunOptions::no_subreaper>("no-subreaper", "", "leave orphaned processes to the caller"),
+    path<&CommandLine::run, &RunOptions::pid_file>("pid-file", "", "FILE", "write the process id to FILE"),
+    flag<&CommandLine::restore, &RestoreOptions::tcp_close>("tcp-close", "", "restore TCP connections as closed ones"),
+};
+
 constexpr std::array create_table{
     path<&CommandLine::run, &RunOptions::bundle>("bundle", "b", "DIR", "the bundle (default: the working directory)"),
     path<&CommandLine::run, &RunOptions::config_file>("config", "f", "FILE",
@@ -172,6 +226,15 @@ constexpr std::array update_table{
 
 // In the order of the alphabet, as the help shows them.
 constexpr std::array command_table{
+    Command{.verb = Verb::checkpoint,
+            .name = "checkpoint",
+            .arguments = "<container-id>",
+            .summary = "write a running container into files",
+            .description = "CRIU writes the processes into images, from which restore makes them again. The container\n"
+                           "is deleted unless it is to go on.",
+            .options = checkpoint_table,
+            .more_options = criu_table,
+            .count = {1, 1}},
     Command{.verb = Verb::create,
             .name = "create",
             .arguments = "<container-id>",
@@ -258,6 +321,15 @@ constexpr std::array command_table{
             .more_options = {},
             .count = {1, any_number},
             .order = Order::before_arguments},
+    Command{.verb = Verb::restore,
+            .name = "restore",
+            .arguments = "<container-id>",
+            .summary = "make a container again out of the files of a checkpoint",
+            .description = "The bundle is the one the checkpointed container was made from, or one like it.\n"
+                           "Returns the exit status of the container's program, as run does.",
+            .options = restore_table,
+            .more_options = criu_table,
+            .count = {1, 1}},
     Command{.verb = Verb::resume,
             .name = "resume",
             .arguments = "<container-id>",
@@ -310,7 +382,7 @@ constexpr std::array command_table{
             .count = {1, 1}},
 };
 
-constexpr std::array<std::string_view, 3> future_commands{"checkpoint", "mounts", "restore"};
+constexpr std::array<std::string_view, 1> future_commands{"mounts"};
 
 }  // namespace
 

@@ -33,7 +33,7 @@ Mechanisms mechanisms() {
   known.seccomp_supported_flags = known.seccomp_known_flags;
   known.memory_policy_modes = names_of(memory_policy_modes());
   known.memory_policy_flags = names_of(memory_policy_flags());
-  known.unsafe_annotations = {"run.oci.seccomp.receiver", "run.oci.seccomp_bpf_data",
+  known.unsafe_annotations = {"org.criu.config", "run.oci.seccomp.receiver", "run.oci.seccomp_bpf_data",
                               "run.oci.seccomp_fail_unknown_syscall"};
   known.libseccomp_release = libseccomp_release();
   known.cgroup_v2 = true;
@@ -43,6 +43,7 @@ Mechanisms mechanisms() {
   known.idmapped_mounts = true;
   known.network_devices = true;
   known.intel_rdt = known.intel_rdt_schemata = known.intel_rdt_monitoring = true;
+  known.checkpoint = true;
   return known;
 }
 

@@ -72,6 +72,14 @@ void assign_size(std::optional<std::int64_t>& member, std::string_view text) {
   member = text == "-1" ? -1 : bytes(text);
 }
 
+void assign(std::optional<int>& member, std::string_view text) {
+  int number = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (code != std::errc{} || end != text.data() + text.size() || number < -1)
+    throw Error("expected the number of a descriptor");
+  member = number < 0 ? std::nullopt : std::optional<int>(number);
+}
+
 void assign(std::string& member, std::string_view text) {
   member = text;
 }

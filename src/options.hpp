@@ -16,6 +16,7 @@
 namespace oci::cli {
 
 enum class Verb : std::uint8_t {
+  checkpoint,
   create,
   remove,
   events,
@@ -26,6 +27,7 @@ enum class Verb : std::uint8_t {
   list,
   pause,
   ps,
+  restore,
   resume,
   run,
   spec,
@@ -107,6 +109,9 @@ struct CommandLine {
   ExecOptions exec;
   UpdateOptions update;
   std::chrono::nanoseconds interval = std::chrono::seconds(5);
+  CriuOptions criu;
+  CheckpointOptions checkpoint;
+  RestoreOptions restore;
   std::string format;
   std::string spec_file = "config.json";
   bool force = false;
@@ -139,6 +144,7 @@ void assign(bool& member, std::string_view text);
 void assign(std::optional<bool>& member, std::string_view text);
 void assign(Attachment& member, std::string_view text);  ///< true: detached
 void assign(unsigned& member, std::string_view text);
+void assign(std::optional<int>& member, std::string_view text);  ///< a descriptor's number; -1: none
 void assign(std::string& member, std::string_view text);
 void assign(std::vector<std::string>& member, std::string_view text);    ///< adds one
 void assign(std::vector<std::uint32_t>& member, std::string_view text);  ///< adds one

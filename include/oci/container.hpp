@@ -70,6 +70,40 @@ struct RunOptions : CreateOptions {
   bool no_subreaper = false;  ///< leave orphans to the caller
 };
 
+/// What checkpoint and restore have in common: where CRIU's images are, and what it is allowed to find.
+struct CriuOptions {
+  std::string image_path;                     ///< absolute directory; checkpoint makes it
+  std::string work_path;                      ///< absolute; logs and statistics; empty: image_path
+  std::string parent_path;                    ///< of an earlier pre-dump, relative to image_path
+  std::string manage_cgroups_mode;            ///< soft (also when empty), full, strict, ignore
+  std::string network_lock;                   ///< iptables, nftables, skip; empty: CRIU's choice
+  std::vector<std::string> empty_namespaces;  ///< only "network", which is never restored anyway
+  bool tcp_established = false;
+  bool external_sockets = false;
+  bool shell_job = false;
+  bool file_locks = false;
+  bool auto_dedup = false;
+  bool lazy_pages = false;
+};
+
+struct CheckpointOptions {
+  CriuOptions criu;
+  bool leave_running = false;
+  bool pre_dump = false;  ///< memory only; the container goes on
+  bool tcp_skip_in_flight = false;
+  bool link_remap = false;
+  std::string page_server;       ///< ADDRESS:PORT
+  std::optional<int> status_fd;  ///< gets a zero byte when the lazy pages can be fetched
+};
+
+struct RestoreOptions {
+  RunOptions run;
+  CriuOptions criu;
+  bool tcp_close = false;
+  std::string lsm_profile;  ///< "apparmor:NAME" or "selinux:LABEL"
+  std::string lsm_mount_context;
+};
+
 /// Another user than the configured one; without a gid the configured one stays.
 struct UserChange {
   std::uint32_t uid = 0;
@@ -137,6 +171,8 @@ class Container {
   void watch(std::chrono::nanoseconds interval, const Watcher& watcher) const;
   /// Runs another process in it. Returns its exit status, or 0 at once when detached.
   int exec(const ExecOptions& options) const;
+  /// Writes the container's processes into images (CRIU), and deletes it unless it is to go on.
+  void checkpoint(const CheckpointOptions& options) const;
   /// Deletes a stopped container; a created one is killed first. With `force`, any, also one that is not there.
   void remove(bool force = false) const;
 
@@ -149,6 +185,9 @@ class Container {
 /// create, start, stay until the process ends unless detached, delete. Returns the exit status: 0-255, 128+n for signal
 /// n.
 int run(const Store& store, const std::string& id, const RunOptions& options);
+
+/// Makes the container `id` out of the images of a checkpoint, running, and stays as run() does.
+int restore(const Store& store, const std::string& id, const RestoreOptions& options);
 
 /// Every container of the store, by id. A damaged entry has Status::unknown and says why.
 std::vector<State> list(const Store& store);

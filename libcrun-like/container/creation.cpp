@@ -3,12 +3,12 @@
 
 #include <sched.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "base/clock.hpp"
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "container/bundle_config.hpp"
 #include "container/filter.hpp"
 #include "container/hooks.hpp"
 #include "container/host_view.hpp"
@@ -20,8 +20,6 @@
 #include "plan/mount_id_maps.hpp"
 #include "plan/mounts.hpp"
 #include "plan/namespaces.hpp"
-#include "spec/check.hpp"
-#include "spec/decode.hpp"
 #include "spec/names.hpp"
 
 namespace oci {
@@ -67,34 +65,16 @@ void Creation::take_back() noexcept {
 }
 
 void Creation::read_config() {
-  const std::string file = options_.config_file.empty() ? options_.bundle + "/config.json" : options_.config_file;
-  const auto name = [&] { return options_.config_file.empty() ? std::string("config.json") : file; };
-  auto opened = sys::try_openat(working_directory, file, O_RDONLY);
-  if (opened.code == ENOENT)
-    throw Error("JSON specification file " + name() + " not found in " + options_.bundle, ENOENT);
-  if (opened.code != 0) throw Error::system("open " + file + " (O_RDONLY)", opened.code);
-  config_text_ = read_all(opened.fd, name(), largest_config);
-  in_context(name, [&] {
-    spec_ = decode_spec(config_text_);
-    check(spec_);
-    check_terminal(options_, spec_.process->terminal);
-  });
-}
-
-std::string Creation::find_rootfs() const {
-  auto path = spec_.root.path.front() == '/' ? clean_path(spec_.root.path)
-                                             : clean_path(options_.bundle + "/" + spec_.root.path);
-  struct stat status {};
-  if (::stat(path.c_str(), &status) < 0) throw Error::system("root.path: " + path);
-  if (!S_ISDIR(status.st_mode)) throw Error("root.path: " + path + " is not a directory", ENOTDIR);
-  return path;
+  auto config = read_bundle_config(options_);
+  config_text_ = std::move(config.text);
+  spec_ = std::move(config.spec);
 }
 
 void Creation::stand() {
   record_ = {.id = id_,
              .created = now_rfc3339(Precision::nanoseconds),
              .bundle = options_.bundle,
-             .rootfs = find_rootfs(),
+             .rootfs = find_rootfs(spec_, options_.bundle),
              .cgroup = cgroup_->path(),
              .cgroup_driver = options_.cgroup_driver,
              .namespaces = plan_namespaces(spec_.linux).types,

@@ -47,7 +47,6 @@ class Creation {
 
  private:
   void read_config();
-  std::string find_rootfs() const;
   void enter_resctrl();
   void launch();
   void set_up_from_outside();

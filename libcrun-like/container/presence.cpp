@@ -84,4 +84,14 @@ void remove_container(StateDirectory& directory, const Record& record, bool forc
   for (const auto& failure : run_every_hook(record.poststop, "poststop", state, record.bundle)) log::warning(failure);
 }
 
+void remove_after_run(const Store& store, const Record& record) {
+  try {
+    auto directory = StateDirectory::open(store, record.id);
+    directory.lock();
+    remove_container(directory, record, false);
+  } catch (const Error& error) {
+    if (error.code() != ENOENT) log::warning(error.what());  // else somebody else has deleted it
+  }
+}
+
 }  // namespace oci

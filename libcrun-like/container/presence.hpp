@@ -32,7 +32,11 @@ void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidf
 /// a container that has ended on its own, and that had a pid namespace of its own, is another's, and an error.
 void remove_container(StateDirectory& directory, const Record& record, bool force);
 
-/// The same for a first process that only the directory still knows of.
+/// The same for a container that has ended while its caller waited: the program's exit status is what that one waits
+/// for, a failure here is a matter for the log.
+void remove_after_run(const Store& store, const Record& record);
+
+/// Ends a first process that only the directory still knows of.
 void end_remembered_process(const StateDirectory& directory);
 
 }  // namespace oci

@@ -2,28 +2,12 @@
 // create, start, stay, delete: what a person types.
 #include <optional>
 
-#include "base/log.hpp"
 #include "container/attend.hpp"
 #include "container/creation.hpp"
 #include "container/presence.hpp"
 #include "oci/container.hpp"
 
 namespace oci {
-namespace {
-
-/// The program's exit status is what the caller waits for; that the container could not be removed is a matter for the
-/// log.
-void remove_after_run(const Store& store, const Record& record) {
-  try {
-    auto directory = StateDirectory::open(store, record.id);
-    directory.lock();
-    remove_container(directory, record, false);
-  } catch (const Error& error) {
-    if (error.code() != ENOENT) log::warning(error.what());  // else somebody else has deleted it
-  }
-}
-
-}  // namespace
 
 int run(const Store& store, const std::string& id, const RunOptions& options) {
   const bool stays = options.attachment == Attachment::foreground;

@@ -100,4 +100,12 @@ void add_devices(InitPlan& plan, const Spec& spec, const MountHost& host) {
   plan.add(std::move(step), field);
 }
 
+std::vector<std::string> device_paths(const Spec& spec) {
+  std::vector<std::string> paths;
+  for (const auto& device : default_devices) paths.push_back(std::string("/dev/") + device.name);
+  for (const auto& device : spec.linux.devices)
+    if (auto path = clean_path("/" + device.path); !is_default(path)) paths.push_back(std::move(path));
+  return paths;
+}
+
 }  // namespace oci

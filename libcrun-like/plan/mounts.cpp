@@ -273,4 +273,8 @@ void add_restrictions(InitPlan& plan, const Spec& spec) {
                 [&](std::string path, std::string field) { plan.add(MaskPath{std::move(path)}, std::move(field)); });
 }
 
+std::string source_of_bind(const Mount& mount, const std::string& bundle) {
+  return mount.source.starts_with('/') ? mount.source : clean_path(bundle + "/" + mount.source);
+}
+
 }  // namespace oci

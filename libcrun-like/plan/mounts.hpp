@@ -42,4 +42,7 @@ void add_new_root(InitPlan& plan, const Spec& spec, const MountHost& host);
 /// What becomes read-only or hidden, once nothing has to be made there any more (/dev/console is the last).
 void add_restrictions(InitPlan& plan, const Spec& spec);
 
+/// Where a bind comes from: relative sources start at the bundle.
+std::string source_of_bind(const Mount& mount, const std::string& bundle);
+
 }  // namespace oci

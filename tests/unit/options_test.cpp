@@ -248,16 +248,37 @@ TEST_CASE("an unknown command has runc's exit status") {
   CHECK_FALSE(mistake.show_help);
   CHECK(refused({"help", "foo"}).message == "No help topic for 'foo'");
   CHECK(refused({"help", "foo"}).status == 3);
-  CHECK(refused({"help", "restore"}).message == "\"restore\" is not implemented yet");
+  CHECK(refused({"help", "mounts"}).message == "\"mounts\" is not implemented yet");
 }
 
 TEST_CASE("a command of runc that is missing here is named") {
-  for (const std::string name : {"checkpoint", "restore", "mounts"}) {
+  for (const std::string name : {"mounts"}) {
     const auto mistake = refused({name.c_str(), "--help"});
     CHECK(mistake.message == "\"" + name + "\" is not implemented yet");
     CHECK(mistake.status == 1);
     CHECK(find_command(name) == nullptr);
   }
+}
+
+TEST_CASE("checkpoint and restore share the options for CRIU and have their own") {
+  const auto dump = call({"checkpoint", "--image-path", "/i", "--tcp-established", "--pre-dump", "--status-fd", "7",
+                          "--empty-ns", "network", "id"});
+  CHECK(dump.criu.image_path == "/i");
+  CHECK(dump.criu.tcp_established);
+  CHECK(dump.checkpoint.pre_dump);
+  CHECK(dump.checkpoint.status_fd == 7);
+  CHECK(dump.criu.empty_namespaces == std::vector<std::string>{"network"});
+  CHECK_FALSE(call({"checkpoint", "--status-fd", "-1", "id"}).checkpoint.status_fd);
+  const auto restored = call({"restore", "--detach", "-no-subreaper", "--parent-path", "../p", "--lsm-profile",
+                              "apparmor:x", "--tcp-close", "--bundle", "/b", "id"});
+  CHECK(restored.run.attachment == Attachment::detached);
+  CHECK(restored.run.no_subreaper);
+  CHECK(restored.run.bundle == "/b");
+  CHECK(restored.criu.parent_path == "../p");
+  CHECK(restored.restore.lsm_profile == "apparmor:x");
+  CHECK(restored.restore.tcp_close);
+  CHECK(refused({"restore", "--lsm-mount-context"}).message == "flag needs an argument: --lsm-mount-context");
+  CHECK(refused({"checkpoint", "--status-fd", "x", "id"}).status == 1);
 }
 
 TEST_CASE("a wrong number of arguments is counted") {
@@ -380,7 +401,7 @@ TEST_CASE("the help of the program lists each command and global option, and no 
   CHECK(text.starts_with("NAME:\n   " + std::string(program()) + " - Open Container Initiative runtime\n"));
   for (const auto& command : commands()) CHECK_THAT(text, Contains("\n   " + std::string(command.name) + " "));
   for (const auto& option : global_options()) CHECK_THAT(text, Contains("\n   --" + std::string(option.name)));
-  CHECK_THAT(text, !Contains("checkpoint") && !Contains("restore"));
+  CHECK_THAT(text, !Contains("mounts   "));
 }
 
 TEST_CASE("the version stands in the first line, and its word in no other") {
