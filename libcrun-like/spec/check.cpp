@@ -8,6 +8,7 @@
 #include <set>
 
 #include "oci/error.hpp"
+#include "spec/annotations.hpp"
 #include "spec/names.hpp"
 #include "spec/number_list.hpp"
 #include "spec/sysctl.hpp"
@@ -356,6 +357,7 @@ void check(const Spec& spec) {
   if (!spec.process) reject("process property must not be empty");
   member("process", [&] { check(*spec.process); });
   check_names(spec);
+  extensions(spec.annotations);
   member("mounts", [&] { each(spec.mounts, check_mount); });
   member("hooks", [&] {
     check_hooks(spec.hooks);
