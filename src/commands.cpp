@@ -7,6 +7,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <optional>
 
@@ -274,11 +275,23 @@ log::Level lowest_level(const Globals& globals, bool json_file) {
 
 Fd open_log_file(std::string target) {
   static constexpr mode_t readable = 0644;
-  for (const std::string_view service : {"journald:", "syslog:"})
-    if (target.starts_with(service))
-      throw Error("--log " + target + ": logging to that service is not implemented yet");
   if (target.starts_with("file:")) target.erase(0, std::string_view("file:").size());
   return sys::openat(working_directory, target, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, readable);
+}
+
+/// "journald:NAME", "syslog:NAME": true when the target is a service.
+bool open_log_service(const std::string& target, log::Level lowest) {
+  static constexpr std::array services{std::pair{std::string_view("journald:"), log::Service::journal},
+                                       std::pair{std::string_view("syslog:"), log::Service::syslog}};
+  for (const auto& [prefix, service] : services) {
+    if (!target.starts_with(prefix)) continue;
+    in_context([&] { return "--log " + target; },
+               [&, service = service, name = std::string_view(target).substr(prefix.size())] {
+                 log::configure(lowest, service, name);
+               });
+    return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -292,6 +305,7 @@ void open_log(const Globals& globals) {
   if (!format.empty() && format != "text" && format != "json") throw Error("invalid log-format: " + format);
   const bool json = format == "json";
   const auto lowest = lowest_level(globals, json && !globals.log.empty());
+  if (open_log_service(globals.log, lowest)) return;
   log::configure(lowest, json ? log::Format::json : log::Format::text,
                  globals.log.empty() ? Fd() : open_log_file(globals.log));
 }

@@ -276,7 +276,8 @@ Outcome run(const Command& command) {
               .argv = argv.data(),
               .envp = command.env ? env.data() : environ,
               .cwd = command.cwd.c_str(),
-              .streams = {input.read.get(), output.write.get(), errors.write.get()},
+              .streams = {input.read.get(), command.output.get() >= 0 ? command.output.get() : output.write.get(),
+                          command.errors.get() >= 0 ? command.errors.get() : errors.write.get()},
               .parent = ::getpid()};
   Child child(birth);
   if (birth.failed) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/handle.hpp"
+
 namespace oci {
 
 /// What to run. It gets a process group of its own, default signal dispositions, an empty signal mask, no descriptors
@@ -16,6 +18,8 @@ struct Command {
   std::optional<std::vector<std::string>> env = {};  ///< absent: the caller's own
   std::string cwd = {};                              ///< empty: the caller's
   std::string input = {};                            ///< all it finds on its standard input
+  FdRef output{-1};                                  ///< where its standard output goes; none: Outcome::output
+  FdRef errors{-1};                                  ///< the same of its standard error
   std::int64_t timeout_s = 0;                        ///< then the process group is killed; 0: never
   std::string noun = "command";                      ///< what messages call it: "hook"
 };

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.hpp"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 
 #include "base/clock.hpp"
 #include "base/json.hpp"
+#include "oci/error.hpp"
 
 namespace oci::log {
 namespace {
@@ -14,6 +19,8 @@ namespace {
 struct Sink {
   Level lowest = Level::warning;
   Format format = Format::text;
+  Service service = Service::none;
+  std::array<char, 64> identifier{};  ///< of the service
   int file = -1;  ///< a plain number, because a Handle would need a destructor to run at exit; -1: standard error
 };
 constinit Sink sink;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): standard error is as global
@@ -151,7 +158,36 @@ std::string printable(std::string_view text) {
 
 void configure(Level lowest, Format format, Fd file) {
   if (sink.file >= 0) ::close(sink.file);
-  sink = {lowest, format, file.release()};
+  sink = {.lowest = lowest, .format = format, .file = file.release()};
+}
+
+void configure(Level lowest, Service service, std::string_view identifier) {
+  const std::string_view path = service == Service::journal ? "/run/systemd/journal/socket" : "/dev/log";
+  Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
+  if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0)
+    throw Error::system("connect to " + std::string(path));
+  if (identifier.empty()) identifier = program_invocation_short_name;
+  configure(lowest, Format::text, std::move(socket));
+  sink.service = service;
+  identifier.copy(sink.identifier.data(), sink.identifier.size() - 1);
+}
+
+std::string datagram(Service service, std::string_view identifier, Level level, std::string_view message) {
+  static constexpr std::array priorities{LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR};
+  const auto priority = priorities.at(static_cast<std::size_t>(level));
+  std::string text;
+  if (service == Service::syslog) {
+    text.append("<").append(std::to_string(LOG_USER | priority)).append(">").append(printable(identifier));
+    return text.append("[").append(std::to_string(::getpid())).append("]: ").append(printable(message));
+  }
+  // A value with a line's end in it has its size in front: eight bytes, the lowest first.
+  text.append("PRIORITY=").append(std::to_string(priority)).append("\nSYSLOG_IDENTIFIER=");
+  text.append(printable(identifier)).append("\nMESSAGE\n");
+  for (unsigned shift = 0; shift < 64; shift += 8) text += static_cast<char>(std::uint64_t{message.size()} >> shift);
+  return text.append(message).append("\n");
 }
 
 bool debugging() noexcept {
@@ -161,6 +197,11 @@ bool debugging() noexcept {
 void write(Level level, std::string_view message) {
   if (level < sink.lowest) return;
   message = message.substr(0, longest_message);
+  if (sink.service != Service::none) {
+    const auto packet = datagram(sink.service, sink.identifier.data(), level, message);
+    ::send(sink.file, packet.data(), packet.size(), MSG_NOSIGNAL);  // as with files: nobody is left to tell
+    return;
+  }
   const int file = sink.file >= 0 ? sink.file : STDERR_FILENO;
   if (sink.format == Format::json) return put(file, as_json(level, message));
   if (sink.file < 0 && ::isatty(STDERR_FILENO) == 1) return put(file, as_speech(level, message));

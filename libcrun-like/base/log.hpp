@@ -18,6 +18,16 @@ enum class Format : std::uint8_t {
 /// Where messages go from now on. `file` empty: standard error.
 void configure(Level lowest, Format format, Fd file);
 
+/// Who keeps messages, where no file does. What it is told is read there with its own tools, so it gets text.
+enum class Service : std::uint8_t { none, journal, syslog };
+
+/// To the daemon instead, under `identifier`. @throws Error where it does not listen
+void configure(Level lowest, Service service, std::string_view identifier);
+
+/// What goes over the daemon's socket: systemd's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL), or RFC 3164
+/// without the date, which the daemon knows itself.
+std::string datagram(Service service, std::string_view identifier, Level level, std::string_view message);
+
 /// Whether a debug message would be seen; for callers to whom making one is work.
 bool debugging() noexcept;
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "base/log.hpp"
 #include "base/syscalls.hpp"
 #include "kernel/terminal.hpp"
 
@@ -213,6 +214,20 @@ void Attendance::connect(Fd master) {
   conversation_ = std::make_unique<Conversation>(std::move(master));
 }
 
+void Attendance::watch(FdRef fd, std::function<bool()> on_ready) {
+  watched_ = fd;
+  on_ready_ = std::move(on_ready);
+}
+
+void Attendance::look() noexcept {
+  try {
+    if (!on_ready_()) return;
+  } catch (const Error& error) {
+    log::warning(error.what());
+  }
+  watched_ = FdRef(-1);
+}
+
 int Attendance::attend(const Pidfd& process) {
   auto* const conversation = conversation_.get();
   const auto take_signals = [&] {
@@ -225,12 +240,17 @@ int Attendance::attend(const Pidfd& process) {
     }
   };
   for (;;) {
-    std::array<pollfd, 5> ready{
-        {{process.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}, {-1, 0, 0}}};
-    auto& [ended, signals, input, master, output] = ready;
+    std::array<pollfd, 6> ready{{{process.get(), POLLIN, 0},
+                                 {signals_.get(), POLLIN, 0},
+                                 {watched_.get(), POLLIN, 0},
+                                 {-1, 0, 0},
+                                 {-1, 0, 0},
+                                 {-1, 0, 0}}};
+    auto& [ended, signals, watched, input, master, output] = ready;
     if (conversation) conversation->watch(input, master, output);
     if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) throw Error::system("poll");
     if (signals.revents != 0) take_signals();
+    if (watched.revents != 0) look();
     if (conversation) conversation->move(input, master, output);
     if (ended.revents != 0) break;
   }

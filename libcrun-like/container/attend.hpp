@@ -3,6 +3,7 @@
 #pragma once
 #include <signal.h>
 
+#include <functional>
 #include <memory>
 
 #include "base/handle.hpp"
@@ -30,17 +31,24 @@ class Attendance {
   /// the caller sits at no terminal
   void connect(Fd master);
 
+  /// While attending: calls `on_ready` whenever there is something to read, until it returns true or throws, which is
+  /// a warning only.
+  void watch(FdRef fd, std::function<bool()> on_ready);
+
   /// Forwards signals until the child `process` ends; reaps it, and returns its exit status, 128+n for signal n.
   /// Standard input and output are copied from and to the connected terminal, if there is one.
   int attend(const Pidfd& process);
 
  private:
   class Conversation;
+  void look() noexcept;
 
   sigset_t before_{};
   Fd signals_;
   Orphans orphans_;
   std::unique_ptr<Conversation> conversation_;
+  FdRef watched_{-1};
+  std::function<bool()> on_ready_;
 };
 
 }  // namespace oci

@@ -15,6 +15,7 @@
 #include "container/creation.hpp"
 #include "container/hooks.hpp"
 #include "container/host_view.hpp"
+#include "container/notify.hpp"
 #include "container/presence.hpp"
 #include "kernel/cgroup.hpp"
 #include "plan/hooks.hpp"
@@ -85,7 +86,8 @@ void await_program(FdRef fifo, const Pidfd& process) {
 void run_poststart_hooks(const Record& record, const std::optional<Cgroup>& cgroup,
                          const std::optional<Pidfd>& process) {
   try {
-    run_hooks(record.poststart, "poststart", state_json_of(record, "running", record.pid), record.bundle);
+    run_hooks(record.poststart, "poststart", state_json_of(record, "running", record.pid), record.bundle,
+              record.annotations);
   } catch (const Error&) {
     // runtime.md, "Lifecycle", 9: a failing poststart hook stops the container.
     end_processes(cgroup, process);
@@ -125,12 +127,16 @@ void Container::start() const {
   auto fifo = sys::try_openat(directory.fd(), "exec.fifo", O_WRONLY | O_NONBLOCK);
   if (!process || fifo.code == ENXIO) refuse_to_start(Status::stopped);
   if (fifo.code != 0) throw Error::system("open " + directory.path("exec.fifo") + " (O_WRONLY|O_NONBLOCK)", fifo.code);
+  auto notify = NotifySocket::bind(directory);
   write_all(fifo.fd, "0", "exec.fifo");
   sys::unlinkat(directory.fd(), "exec.fifo");
-  if (record.poststart.empty()) return;
+  if (record.poststart.empty() && !notify) return;
   directory.unlock();  // a hook may take its time, and delete must not wait for it
-  await_program(fifo.fd, *process);
-  run_poststart_hooks(record, cgroup_of(record), process);
+  if (!record.poststart.empty()) {
+    await_program(fifo.fd, *process);
+    run_poststart_hooks(record, cgroup_of(record), process);
+  }
+  if (notify) notify->wait(*process, record.pid);
 }
 
 void Container::kill(int signal, bool all) const {

@@ -12,9 +12,11 @@
 #include "container/filter.hpp"
 #include "container/hooks.hpp"
 #include "container/host_view.hpp"
+#include "container/notify.hpp"
 #include "container/schedule.hpp"
 #include "container/sources.hpp"
 #include "kernel/id_maps.hpp"
+#include "kernel/terminal.hpp"
 #include "plan/create.hpp"
 #include "plan/hooks.hpp"
 #include "plan/mount_id_maps.hpp"
@@ -59,8 +61,8 @@ void Creation::take_back() noexcept {
   }
   // runtime.md, "Lifecycle": a failure of create goes on at step 12, and 13 are the poststop hooks.
   if (!ran_hooks_) return;
-  for (const auto& failure :
-       run_every_hook(record_.poststop, "poststop", state_json(state_of(record_, "stopped"), 0), record_.bundle))
+  for (const auto& failure : run_every_hook(record_.poststop, "poststop", state_json(state_of(record_, "stopped"), 0),
+                                            record_.bundle, record_.annotations))
     log::warning(failure);
 }
 
@@ -84,6 +86,7 @@ void Creation::stand() {
              .poststart = spec_.hooks.poststart,
              .poststop = spec_.hooks.poststop};
   use_container_paths(spec_, record_.rootfs);
+  for (auto& entry : offer_notify_socket(spec_, state_)) inheritance_.extra_env.push_back(std::move(entry));
   state_.remember("bundle", record_.bundle);
   if (!record_.cgroup.empty()) state_.remember("cgroup", record_.cgroup);
   if (mounts_in_host_view(spec_)) remember_host_view(state_, record_.rootfs);
@@ -119,6 +122,10 @@ void Creation::launch() {
                      .no_new_keyring = options_.no_new_keyring,
                      .preserve_fds = inheritance_.preserve_fds,
                      .extra_env = inheritance_.extra_env};
+  HookOutput hook_output;  // open until the process has its own copy
+  if (!spec_.hooks.create_container.empty()) hook_output = open_hook_output(spec_.annotations);
+  request.hook_output = hook_output.output;
+  request.hook_errors = hook_output.errors;
   if (needs_container_ids(spec_)) request.container_ids = container_id_maps(spec_.linux);
   auto filter = container_filter(spec_.linux, spec_.annotations, state_.seccomp_cache());
   if (filter) request.seccomp = std::move(filter->step);
@@ -160,8 +167,8 @@ void Creation::serve(Message message) {
     case Word::hooks: {
       ran_hooks_ = true;
       const auto state = state_json(state_of(record_, "creating"), child_->pid());
-      run_hooks(spec_.hooks.prestart, "prestart", state, record_.bundle);
-      run_hooks(spec_.hooks.create_runtime, "createRuntime", state, record_.bundle);
+      run_hooks(spec_.hooks.prestart, "prestart", state, record_.bundle, record_.annotations);
+      run_hooks(spec_.hooks.create_runtime, "createRuntime", state, record_.bundle, record_.annotations);
       return child_->answer(Word::go);
     }
     case Word::schedule:
@@ -229,6 +236,9 @@ void Creation::save() {
   record_.start_time = *started;
   state_.remember("process", std::to_string(record_.pid) + ":" + std::to_string(record_.start_time));
   hand_over_pidfd(options_, child_->pidfd(), "standard");
+  if (const auto receiver = extensions(spec_.annotations).pidfd_receiver; !receiver.empty())
+    in_context([] { return std::string("annotation run.oci.pidfd_receiver"); },
+               [&] { send_descriptor(receiver, child_->pidfd(), "standard"); });
   replace_file(state_.fd(), "config.json", config_text_, 0600);
   state_.save(record_);
   wrote_pid_file_ = write_pid_file(options_.pid_file, record_.pid);
@@ -244,7 +254,8 @@ bool Creation::start() {
     error.within("unable to start container process");
     throw;
   }
-  run_hooks(record_.poststart, "poststart", state_json(state_of(record_, "running"), record_.pid), record_.bundle);
+  run_hooks(record_.poststart, "poststart", state_json(state_of(record_, "running"), record_.pid), record_.bundle,
+            record_.annotations);
   return true;
 }
 

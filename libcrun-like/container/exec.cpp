@@ -14,6 +14,7 @@
 #include "container/schedule.hpp"
 #include "oci/container.hpp"
 #include "plan/exec.hpp"
+#include "spec/annotations.hpp"
 #include "spec/check.hpp"
 #include "spec/decode.hpp"
 
@@ -123,6 +124,7 @@ class Entrance {
                      .terminal_is_copied = options_.attachment == Attachment::foreground,
                      .awaits_affinity = awaits_affinity,
                      .no_new_keyring = record_.no_new_keyring,
+                     .keeps_groups = extensions(record_.annotations).keeps_groups,
                      .preserve_fds = inheritance_.preserve_fds};
     if ((record_.namespaces & CLONE_NEWNS) == 0)
       request.root =

@@ -81,7 +81,8 @@ void remove_container(StateDirectory& directory, const Record& record, bool forc
   directory.remove();
   // runtime.md, "Lifecycle", 13: a failing poststop hook is a warning, and the others run all the same.
   const auto state = state_json({record.id, "stopped", record.bundle, record.annotations}, 0);
-  for (const auto& failure : run_every_hook(record.poststop, "poststop", state, record.bundle)) log::warning(failure);
+  for (const auto& failure : run_every_hook(record.poststop, "poststop", state, record.bundle, record.annotations))
+    log::warning(failure);
 }
 
 void remove_after_run(const Store& store, const Record& record) {

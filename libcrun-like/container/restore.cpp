@@ -237,8 +237,8 @@ void Restoration::run_host_hooks(pid_t pid) {
   if (hooks.prestart.empty() && hooks.create_runtime.empty()) return;
   ran_hooks_ = true;
   const auto state = state_json(state_of(record_, "creating"), pid);
-  run_hooks(hooks.prestart, "prestart", state, record_.bundle);
-  run_hooks(hooks.create_runtime, "createRuntime", state, record_.bundle);
+  run_hooks(hooks.prestart, "prestart", state, record_.bundle, record_.annotations);
+  run_hooks(hooks.create_runtime, "createRuntime", state, record_.bundle, record_.annotations);
 }
 
 void Restoration::take_terminal(Fd master) {
@@ -274,8 +274,8 @@ void Restoration::take_back() noexcept {
     state_.keep();  // `delete --force` finds by it what is left
   }
   if (!ran_hooks_) return;
-  for (const auto& failure :
-       run_every_hook(record_.poststop, "poststop", state_json(state_of(record_, "stopped"), 0), record_.bundle))
+  for (const auto& failure : run_every_hook(record_.poststop, "poststop", state_json(state_of(record_, "stopped"), 0),
+                                            record_.bundle, record_.annotations))
     log::warning(failure);
 }
 

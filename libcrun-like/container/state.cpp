@@ -160,6 +160,7 @@ void StateDirectory::remove() {
   while (const auto* entry = ::readdir(entries.get())) {
     const std::string_view name(entry->d_name);
     if (name == "." || name == "..") continue;
+    if (entry->d_type == DT_DIR) ::unlinkat(directory.get(), (std::string(name) + "/notify.sock").c_str(), 0);
     if (::unlinkat(directory.get(), entry->d_name, entry->d_type == DT_DIR ? AT_REMOVEDIR : 0) < 0 && errno != ENOENT)
       throw Error::system("remove " + path(entry->d_name));
   }

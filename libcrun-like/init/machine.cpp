@@ -30,6 +30,8 @@ void perform(const RunHook& hook, Scene& scene) {
                   .env = hook.env,
                   .cwd = hook.cwd,
                   .input = hook.state_before_pid + std::to_string(::getpid()) + hook.state_after_pid,
+                  .output = hook.output,
+                  .errors = hook.errors,
                   .timeout_s = hook.timeout_s,
                   .noun = "hook"};
   if (hook.inherits_env && !scene.home.empty()) command.env->push_back("HOME=" + scene.home);

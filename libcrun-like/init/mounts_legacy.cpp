@@ -82,6 +82,13 @@ std::uint64_t present(FdRef mount) {
   return attributes;
 }
 
+/// A label of SELinux has commas in it, which otherwise end an option (mount(8), "context").
+std::string quoted(const std::string& parameter) {
+  const auto name = std::string_view(parameter).substr(0, parameter.find('='));
+  if (!name.ends_with("context") || parameter.find(',') == parameter.npos) return parameter;
+  return std::string(name).append("=\"").append(parameter, name.size() + 1).append("\"");
+}
+
 }  // namespace
 
 bool needs_mount(const MountFilesystem& step, const std::vector<std::string>& parameters) noexcept {
@@ -94,7 +101,7 @@ int mount_filesystem(const MountFilesystem& step, const std::vector<std::string>
                      Scene& scene) {
   const Fd named = open_named(place);
   std::string options;
-  for (const auto& parameter : parameters) options.append(options.empty() ? "" : ",").append(parameter);
+  for (const auto& parameter : parameters) options.append(options.empty() ? "" : ",").append(quoted(parameter));
   const Names names(scene);
   const auto flags = flags_of(step.attributes.set) | step.attributes.superblock;
   return call(step.source.c_str(), Names::of(named ? named : place.file), step.type.c_str(), flags, options);

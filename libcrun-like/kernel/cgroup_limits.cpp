@@ -53,6 +53,9 @@ std::string swap_amount(std::int64_t limit, std::int64_t swap) {
 }
 
 void add_memory(Writes& writes, const MemoryLimits& memory) {
+  static constexpr std::uint64_t most_swappiness = 100;  // config-linux.md, "Memory"
+  if (const auto swappiness = memory.swappiness.value_or(0); swappiness > most_swappiness)
+    refuse("memory.swappiness", std::to_string(swappiness) + " is not in 0..100");
   const auto limit = memory.limit.value_or(0);
   if (const auto swap = swap_amount(limit, memory.swap.value_or(0)); !swap.empty()) {
     add(writes, "memory.swap.max", swap, "memory.swap");
@@ -87,7 +90,15 @@ void add_cpu(Writes& writes, const CpuLimits& cpu) {
         cpu.quota ? "cpu.quota" : "cpu.period");
 }
 
+/// What bitmap_parselist() in the kernel reads: ranges, ranges with a stride ("0-7:2/4"), N for the last, "all".
+void check_list(const std::string& list, std::string_view field) {
+  if (list.find_first_not_of("0123456789,-:/ \t\nNal") != list.npos)
+    refuse(field, "\"" + list + "\" is not a list of numbers as in cpuset(7)");
+}
+
 void add_cpuset(Writes& writes, const CpuLimits& cpu) {
+  check_list(cpu.cpus, "cpu.cpus");
+  check_list(cpu.mems, "cpu.mems");
   if (!cpu.cpus.empty()) add(writes, "cpuset.cpus", cpu.cpus, "cpu.cpus");
   if (!cpu.mems.empty()) add(writes, "cpuset.mems", cpu.mems, "cpu.mems");
 }

@@ -8,6 +8,7 @@
 #include "plan/mounts.hpp"
 #include "plan/namespaces.hpp"
 #include "plan/process.hpp"
+#include "spec/annotations.hpp"
 #include "spec/names.hpp"
 #include "spec/sysctl.hpp"
 
@@ -56,6 +57,7 @@ bool has_mount_labels(const Spec& spec) {
 InitPlan plan_create(CreatePlan request) {
   const auto& spec = request.spec;
   const auto namespaces = plan_namespaces(spec.linux);
+  const auto wanted = extensions(spec.annotations);
   ProcessPlan process{.process = *spec.process,
                       .host = request.host,
                       .linux = spec.linux,
@@ -64,6 +66,7 @@ InitPlan plan_create(CreatePlan request) {
                       .seccomp = std::move(request.seccomp),
                       .preserve_fds = request.preserve_fds,
                       .extra_env = std::move(request.extra_env),
+                      .keeps_groups = wanted.keeps_groups,
                       .forks_later = namespaces.birth == Birth::late,
                       .start_fifo = request.start_fifo};
   const auto state = [&](const char* status) {
@@ -90,11 +93,15 @@ InitPlan plan_create(CreatePlan request) {
                          .pid_namespace = pid_namespace,
                          .no_pivot = request.no_pivot,
                          .kcore = request.host.has_kcore,
-                         .selinux = has_mount_labels(spec)};
+                         .selinux = has_mount_labels(spec),
+                         .context_option = wanted.context_option};
   add_filesystem(plan, spec, mounts);
   if (!spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty())
     plan.add(Meet{Word::hooks}, "hooks");  // config.md: after the namespaces have been created, before pivot_root
-  add_hooks(plan, spec.hooks.create_container, {"createContainer", request.rootfs}, state("creating"));
+  add_hooks(
+      plan, spec.hooks.create_container,
+      {.name = "createContainer", .cwd = request.rootfs, .output = request.hook_output, .errors = request.hook_errors},
+      state("creating"));
   add_new_root(plan, spec, mounts);
   add_streams(plan, *spec.process, Console::dev_console);
   add_restrictions(plan, spec);
@@ -117,7 +124,8 @@ InitPlan plan_create(CreatePlan request) {
   plan.add(Meet{request.start_fifo ? Word::ready : Word::start});
   if (request.start_fifo) plan.add(AwaitStart{std::move(request.start_fifo)});
   if (process.seccomp && !process.seccomp->notifies) add_late_filter(plan, process);
-  add_hooks(plan, spec.hooks.start_container, {"startContainer", "", environment(process)}, state("created"));
+  add_hooks(plan, spec.hooks.start_container, {.name = "startContainer", .cwd = "", .inherited = environment(process)},
+            state("created"));
   add_program(plan, process);
   return plan;
 }

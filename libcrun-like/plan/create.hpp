@@ -22,6 +22,8 @@ struct CreatePlan {
   std::vector<std::string> extra_env{};
   IdMaps container_ids{};  ///< where needs_container_ids() says so
   std::optional<LoadSeccomp> seccomp{};
+  FdRef hook_output{-1};  ///< of createContainer hooks; none: kept for the message of a failure
+  FdRef hook_errors{-1};
   std::vector<Fd> resctrl_tasks{};  ///< of the group to join
   Fd start_fifo{};                  ///< empty: the runtime itself says when to start (run)
 };

@@ -33,6 +33,7 @@ InitPlan plan_exec(ExecPlan request) {
                       .keyring = request.no_new_keyring ? "" : "_ses." + request.id,
                       .seccomp = std::move(request.seccomp),
                       .preserve_fds = request.preserve_fds,
+                      .keeps_groups = request.keeps_groups,
                       .forks_later = (request.namespaces & CLONE_NEWPID) != 0,
                       .makes_cwd = false};
   InitPlan plan;

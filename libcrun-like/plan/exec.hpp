@@ -18,6 +18,7 @@ struct ExecPlan {
   bool terminal_is_copied = false;  ///< by the runtime, which gives it the caller's size first
   bool awaits_affinity = false;     ///< the runtime sets process.execCPUAffinity.initial from outside
   bool no_new_keyring = false;
+  bool keeps_groups = false;  ///< the caller's supplementary groups stay
   unsigned preserve_fds = 0;
   std::optional<LoadSeccomp> seccomp{};
   std::vector<Fd> resctrl_tasks{};  ///< of the container's group

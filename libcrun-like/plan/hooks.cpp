@@ -32,6 +32,8 @@ void add_hooks(InitPlan& plan, const std::vector<Hook>& hooks, const HookKind& k
                      .cwd = kind.cwd,
                      .state_before_pid = whole.substr(0, at),
                      .state_after_pid = whole.substr(at + 1),
+                     .output = kind.output,
+                     .errors = kind.errors,
                      .timeout_s = hook.timeout.value_or(0),
                      .kind = kind.name,
                      .index = i},

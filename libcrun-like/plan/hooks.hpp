@@ -26,6 +26,8 @@ struct HookKind {
   std::string name;                      ///< as in config.json: "createContainer"
   std::string cwd;                       ///< empty: where the process is
   std::vector<std::string> inherited{};  ///< the environment of a hook that names none
+  FdRef output{-1};                      ///< where their standard output goes; none: into the message of a failure
+  FdRef errors{-1};                      ///< the same of their standard error
 };
 
 void add_hooks(InitPlan& plan, const std::vector<Hook>& hooks, const HookKind& kind, const StateTemplate& state);

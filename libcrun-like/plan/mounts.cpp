@@ -129,7 +129,7 @@ MountFilesystem filesystem_step(const Mount& mount, MountOptions options, std::o
   if (step.type == "mqueue")
     step.label = spec.linux.mount_label;
   else if (!contains(without_context, step.type))
-    step.parameters.push_back("context=" + spec.linux.mount_label);
+    step.parameters.push_back(host.context_option + "=" + spec.linux.mount_label);
   return step;
 }
 

@@ -21,8 +21,9 @@ struct MountHost {
   bool enters_pid_namespace_later = false;  ///< by a Fork step behind the mounts
   FdRef pid_namespace{-1};                  ///< the one it will enter, where it is known
   bool no_pivot = false;
-  bool kcore = false;    ///< the kernel has /proc/kcore, so /dev/core is there too
-  bool selinux = false;  ///< linux.mountLabel has a meaning
+  bool kcore = false;                      ///< the kernel has /proc/kcore, so /dev/core is there too
+  bool selinux = false;                    ///< linux.mountLabel has a meaning
+  std::string context_option = "context";  ///< of mount(8), which takes the label
 };
 
 /// A destination below `rootfs`, the root's absolute path on the host, means what it names in there: runc has always

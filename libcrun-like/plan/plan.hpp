@@ -118,6 +118,8 @@ struct RunHook {
   std::string cwd;               ///< empty: where the process is
   std::string state_before_pid;  ///< what it reads on its standard input, in two halves: only the process knows its pid
   std::string state_after_pid;
+  FdRef output{-1};  ///< none: kept for the message of a failure
+  FdRef errors{-1};
   std::int64_t timeout_s = 0;  ///< 0: none
   std::string kind;
   std::size_t index = 0;

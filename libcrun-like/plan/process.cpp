@@ -120,10 +120,23 @@ void add_scheduler(InitPlan& plan, const ProcessPlan& request) {
 void check_groups(const ProcessPlan& request) {
   const auto& host = request.host;
   const bool privileged = host.euid == 0 || (host.capabilities >> CAP_SETGID & 1U) != 0;
+  if (request.keeps_groups) {
+    // As crun has it: Podman sends the groups that the image gives the user along with the annotation.
+    if (!request.process.user.additional_gids.empty())
+      log::warning(
+          "process.user.additionalGids is ignored: annotation run.oci.keep_original_groups keeps the caller's");
+    return;
+  }
   if (request.process.user.additional_gids.empty() || (privileged && host.may_set_groups)) return;
   throw Error(
       "process.user.additionalGids: cannot set any additional groups in a rootless container: setgroups(2) is denied",
       EPERM);
+}
+
+bool sets_groups(const ProcessPlan& request) {
+  if (request.keeps_groups) return false;
+  const auto& host = request.host;
+  return (host.euid == 0 && host.may_set_groups) || !request.process.user.additional_gids.empty();
 }
 
 void add_scheduling(InitPlan& plan, const ProcessPlan& request) {
@@ -244,7 +257,7 @@ void add_identity(InitPlan& plan, const ProcessPlan& request) {
   plan.add(SetUser{process.user.uid,
                    process.user.gid,
                    {groups.begin(), groups.end()},
-                   (request.host.euid == 0 && request.host.may_set_groups) || !groups.empty(),
+                   sets_groups(request),
                    process.user.umask.value_or(default_umask)},
            "process.user");
   plan.add(SetCapabilities{sets}, "process.capabilities");

@@ -18,6 +18,7 @@ struct ProcessPlan {
   std::optional<LoadSeccomp> seccomp{};
   unsigned preserve_fds = 0;
   std::vector<std::string> extra_env{};  ///< what the runtime itself adds
+  bool keeps_groups = false;             ///< the caller's supplementary groups stay
   bool forks_later = false;              ///< a Fork follows add_identity
   bool makes_cwd = true;                 ///< exec does not: the file system is not the runtime's any more
   FdRef start_fifo{-1};                  ///< stays open through SealDescriptors

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "oci/error.hpp"
+#include "spec/annotations.hpp"
 #include "spec/names.hpp"
 #include "spec/number_list.hpp"
 #include "spec/sysctl.hpp"
@@ -82,6 +83,7 @@ void check_scheduler(const Scheduler& scheduler) {
   static constexpr int most_nice = 19;
   if (fair && (scheduler.nice < least_nice || scheduler.nice > most_nice)) reject("nice: not in -20..19");
   if (scheduler.priority != 0 && !real_time) reject("priority: only SCHED_FIFO and SCHED_RR have one");
+  if (real_time && (scheduler.priority < 1 || scheduler.priority > 99)) reject("priority: not in 1..99");
   if (scheduler.policy != "SCHED_DEADLINE" && (scheduler.runtime | scheduler.deadline | scheduler.period) != 0)
     reject("runtime, deadline, period: only SCHED_DEADLINE has them");
   member("flags", [&] {
@@ -102,8 +104,9 @@ void check_exec_affinity(const CpuAffinity& affinity) {
   member("final", [&] { parse_number_list(affinity.final); });
 }
 
+constexpr std::uint32_t no_id = 0xFFFFFFFF;  // setresuid(2), chown(2): -1 leaves an id unchanged
+
 void check_user(const User& user) {
-  static constexpr std::uint32_t no_id = 0xFFFFFFFF;  // setresuid(2): -1 leaves an id unchanged
   if (user.uid == no_id) reject("uid: 4294967295 is not a user id");
   if (user.gid == no_id) reject("gid: 4294967295 is not a group id");
   member("additionalGids", [&] {
@@ -113,6 +116,21 @@ void check_user(const User& user) {
   });
   static constexpr std::uint32_t permission_bits = 0777;
   if (user.umask && (*user.umask & ~permission_bits) != 0) reject("umask: not in 0..511 (octal 0777)");
+}
+
+/// The kernel's struct winsize has 16 bits for each: what is cut off would be another size.
+void check_console_size(const ConsoleSize& size) {
+  const auto side = [](std::string_view name, std::uint32_t cells) {
+    if (cells > UINT16_MAX)
+      reject(std::string(name) + ": " + std::to_string(cells) + " is more than 65535, a terminal's most");
+  };
+  side("height", size.height);
+  side("width", size.width);
+}
+
+/// A security module reads one label from one write(2).
+void check_label(const std::string& label) {
+  if (label.find('\n') != label.npos) reject("\"" + label + "\" is not one line");
 }
 
 void check_hooks(const Hooks& hooks) {
@@ -205,6 +223,8 @@ void check_devices(const std::vector<Device>& devices) {
     if (device.type != "p" &&
         (device.major < 0 || device.minor < 0 || device.major > largest_number || device.minor > largest_number))
       reject("major, minor: not a device number");
+    if (device.uid == no_id) reject("uid: 4294967295 is not a user id");
+    if (device.gid == no_id) reject("gid: 4294967295 is not a group id");
   });
 }
 
@@ -291,6 +311,9 @@ void check_linux(const Linux& linux) {
       reject("personality.domain: \"" + domain + "\" is neither LINUX nor LINUX32");
     if (!linux.personality->flags.empty()) reject("personality.flags: runtime-spec 1.3 defines none");
   }
+  // mount(8): a context stands in quotation marks, because commas separate options.
+  if (linux.mount_label.find_first_of("\"\n") != linux.mount_label.npos)
+    reject("mountLabel: \"" + linux.mount_label + "\" has a quotation mark or the end of a line in it");
   if (linux.memory_policy) member("memoryPolicy", [&] { check_memory_policy(*linux.memory_policy); });
   if (linux.intel_rdt) member("intelRdt", [&] { check_intel_rdt(*linux.intel_rdt); });
 }
@@ -317,6 +340,9 @@ void check(const Process& process) {
   member("user", [&] { check_user(process.user); });
   member("env", [&] { check_environment(process.env); });
   member("rlimits", [&] { check_rlimits(process.rlimits); });
+  member("consoleSize", [&] { check_console_size(process.console_size); });
+  member("apparmorProfile", [&] { check_label(process.apparmor_profile); });
+  member("selinuxLabel", [&] { check_label(process.selinux_label); });
   static constexpr int extreme_score = 1000;
   if (process.oom_score_adj && (*process.oom_score_adj < -extreme_score || *process.oom_score_adj > extreme_score))
     reject("oomScoreAdj: " + std::to_string(*process.oom_score_adj) + " is not in -1000..1000");
@@ -331,6 +357,7 @@ void check(const Spec& spec) {
   if (!spec.process) reject("process property must not be empty");
   member("process", [&] { check(*spec.process); });
   check_names(spec);
+  extensions(spec.annotations);
   member("mounts", [&] { each(spec.mounts, check_mount); });
   member("hooks", [&] {
     check_hooks(spec.hooks);

@@ -47,6 +47,8 @@ constexpr Case cases[] = {
     {"a number where a list belongs", "process.args", "7", "process.args"},
     {"a negative user id", "process.user.uid", "-1", "process.user.uid"},
     {"an AppArmor profile without AppArmor", "process.apparmorProfile", R"("nosuchprofile")", "pparmor"},
+    {"a label of SELinux without SELinux", "process.selinuxLabel", R"("a:b:c:s0")",
+     "selinux label is specified in config, but selinux is disabled or not supported"},
     {"an environment variable without =", "process.env", R"(["NOEQUALS"])", "env"},
 };
 

@@ -98,9 +98,9 @@ TEST_CASE("a scheduler has what its policy has, and nothing else") {
         "process.scheduler: nice: not in -20..19");
   CHECK(process_refusal(R"("scheduler": {"policy": "SCHED_OTHER", "priority": 1})") ==
         "process.scheduler: priority: only SCHED_FIFO and SCHED_RR have one");
-  CHECK(process_refusal(R"("scheduler": {"policy": "SCHED_FIFO", "runtime": 1})") ==
+  CHECK(process_refusal(R"("scheduler": {"policy": "SCHED_FIFO", "priority": 1, "runtime": 1})") ==
         "process.scheduler: runtime, deadline, period: only SCHED_DEADLINE has them");
-  CHECK(process_refusal(R"("scheduler": {"policy": "SCHED_FIFO", "flags": ["X"]})") ==
+  CHECK(process_refusal(R"("scheduler": {"policy": "SCHED_FIFO", "priority": 1, "flags": ["X"]})") ==
         "process.scheduler.flags[0]: unknown flag \"X\"");
   CHECK(process_refusal(R"("ioPriority": {"class": "X"})") == "process.ioPriority: class: unknown I/O class \"X\"");
   CHECK(process_refusal(R"("ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 8})") ==

@@ -158,3 +158,16 @@ TEST_CASE("a terminal gets a sentence instead of a record") {
   CHECK_THAT(shown([] { log::fatal("x"); }), StartsWith("{\"level\":\"error\""));
   log::configure(Level::warning, Format::text, Fd());
 }
+
+TEST_CASE("the journal gets its fields, and lines of a message as one") {
+  const auto packet = log::datagram(log::Service::journal, "box", log::Level::warning, "a\nPRIORITY=0");
+  const std::string size{12, 0, 0, 0, 0, 0, 0, 0};
+  CHECK(packet == "PRIORITY=4\nSYSLOG_IDENTIFIER=box\nMESSAGE\n" + size + "a\nPRIORITY=0\n");
+  CHECK(log::datagram(log::Service::journal, "a\nPRIORITY=0", log::Level::error, "").find("=a\\nPRIORITY") !=
+        packet.npos);
+}
+
+TEST_CASE("syslog gets one line with facility, severity, name and pid") {
+  const auto packet = log::datagram(log::Service::syslog, "box", log::Level::error, "a\nb");
+  CHECK(packet == "<11>box[" + std::to_string(::getpid()) + "]: a\\nb");
+}
