@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstring>
+#include <type_traits>
 
 #include "oci/error.hpp"
 
@@ -14,10 +15,13 @@ namespace oci {
 namespace {
 
 struct Header {
-  Word word;
-  std::uint32_t step;
-  std::int32_t code;
+  Word word{};
+  std::array<std::uint8_t, 3> unused{};
+  std::uint32_t step = 0;
+  std::int32_t code = 0;
 };
+/// Padding would tell the other side what has been on the stack here.
+static_assert(std::has_unique_object_representations_v<Header>);
 
 /// Enough for any message of ours; the two ends are of one build, so the number is no protocol.
 constexpr std::size_t longest_text = 32 * 1024;
@@ -37,7 +41,7 @@ std::pair<Fd, Fd> make_channel() {
 }
 
 bool send(FdRef channel, const Message& message, FdRef attached) noexcept {
-  Header header{message.word, message.step, message.code};
+  Header header{.word = message.word, .step = message.step, .code = message.code};
   std::array<iovec, 2> parts{{{&header, sizeof header},
                               {const_cast<char*>(message.text.data()), std::min(message.text.size(), longest_text)}}};
   msghdr out{};
@@ -90,7 +94,7 @@ std::optional<Message> receive(FdRef channel) {
 }
 
 bool say(FdRef channel, Word word, std::uint32_t step, int code) noexcept {
-  const Header header{word, step, code};
+  const Header header{.word = word, .step = step, .code = code};
   ssize_t written = 0;
   do {
     written = ::write(channel.get(), &header, sizeof header);

@@ -52,8 +52,8 @@ void Creation::take_back() noexcept {
     child_.reset();  // killed and reaped, so that its cgroup can go
     if (network_devices_) network_devices_->give_back();
     if (wrote_pid_file_) ::unlink(options_.pid_file.c_str());
+    if (cgroup_) cgroup_->remove();  // with whatever the child left in there, so that nothing is in its class either
     resctrl_.reset();
-    if (cgroup_) cgroup_->remove();
     clear_host_view(state_);
   } catch (const Error& error) {
     log::warning(error.what());
@@ -229,16 +229,17 @@ void Creation::open_mount(const Message& message) {
 }
 
 void Creation::save() {
+  const auto& process = child_->pidfd();  // first: it makes sure that the number behind a Fork is a child's
   record_.pid = child_->pid();
   record_.cgroup = cgroup_->path();
   const auto started = start_time_of(record_.pid);
   if (!started) throw Error("the container's process has ended");
   record_.start_time = *started;
   state_.remember("process", std::to_string(record_.pid) + ":" + std::to_string(record_.start_time));
-  hand_over_pidfd(options_, child_->pidfd(), "standard");
+  hand_over_pidfd(options_, process, "standard");
   if (const auto receiver = extensions(spec_.annotations).pidfd_receiver; !receiver.empty())
     in_context([] { return std::string("annotation run.oci.pidfd_receiver"); },
-               [&] { send_descriptor(receiver, child_->pidfd(), "standard"); });
+               [&] { send_descriptor(receiver, process, "standard"); });
   replace_file(state_.fd(), "config.json", config_text_, 0600);
   state_.save(record_);
   wrote_pid_file_ = write_pid_file(options_.pid_file, record_.pid);

@@ -126,12 +126,17 @@ class Entrance {
                      .no_new_keyring = record_.no_new_keyring,
                      .keeps_groups = extensions(record_.annotations).keeps_groups,
                      .preserve_fds = inheritance_.preserve_fds};
-    if ((record_.namespaces & CLONE_NEWNS) == 0)
-      request.root =
-          sys::openat(working_directory, "/proc/" + std::to_string(record_.pid) + "/root", O_PATH | O_DIRECTORY);
+    if ((record_.namespaces & CLONE_NEWNS) == 0) request.root = root_of_first();
     if (filter_) request.seccomp = filter_->step;
     if (record_.resctrl) request.resctrl_tasks = open_resctrl_tasks(*record_.resctrl);
     return plan_exec(std::move(request));
+  }
+
+  /// Where the number may be another process's by now, the root is another one, too.
+  Fd root_of_first() const {
+    auto root = sys::openat(working_directory, "/proc/" + std::to_string(record_.pid) + "/root", O_PATH | O_DIRECTORY);
+    if (sys::has_ended(first_, 0)) throw Error("cannot exec in a stopped container");
+    return root;
   }
 
   const ExecOptions& options_;

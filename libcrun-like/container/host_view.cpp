@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include <charconv>
+#include <climits>
+#include <cstdlib>
 
 #include "base/log.hpp"
 #include "oci/error.hpp"
@@ -30,7 +32,13 @@ std::uint64_t mount_id(const std::string& path) {
 }  // namespace
 
 void remember_host_view(const StateDirectory& directory, const std::string& rootfs) {
-  directory.remember(link_name, std::to_string(mount_id(rootfs)) + ":" + rootfs);
+  // Where a link leads is mounted, so that is what will have to be unmounted.
+  char resolved[PATH_MAX];
+  if (!::realpath(rootfs.c_str(), static_cast<char*>(resolved))) throw Error::system("root.path: " + rootfs);
+  const std::string place(static_cast<const char*>(resolved));
+  // Nobody who is in it already would see what is mounted on it, `delete` included.
+  if (place == "/") throw Error("root.path: the host's root needs a mount namespace, and linux.namespaces has none");
+  directory.remember(link_name, std::to_string(mount_id(place)) + ":" + place);
 }
 
 void clear_host_view(const StateDirectory& directory) {

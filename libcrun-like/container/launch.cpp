@@ -12,6 +12,7 @@
 #include <cstring>
 #include <new>
 #include <string_view>
+#include <utility>
 
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
@@ -58,6 +59,10 @@ std::string place(const InitPlan& plan, std::uint32_t step) {
   std::string text = "step " + std::to_string(step + 1) + " of " + std::to_string(plan.steps.size());
   if (step < plan.steps.size()) text += ", " + describe(plan.steps[step].action);
   return text;
+}
+
+Error unplanned() {
+  return Error("the container's process said what is not in its plan");
 }
 
 }  // namespace
@@ -120,6 +125,8 @@ std::optional<Message> Child::next() {
       return std::nullopt;
     }
     verify(*message);
+    // One, as planned: a second could only come from who has seized the process, for whoever waits at the other end.
+    if (message->word == Word::terminal && std::exchange(has_sent_terminal_, true)) throw unplanned();
     if (message->word == Word::failure) throw failure(*message);
     if (!serve_filter(*message)) return message;
   }
@@ -128,7 +135,7 @@ std::optional<Message> Child::next() {
 /// True when the message was about the filter, and has been answered.
 bool Child::serve_filter(const Message& message) {
   if (std::holds_alternative<LoadSeccomp>(plan_.steps[message.step].action)) {
-    if (listener_ || !deliver_) throw Error("the container's process said what is not in its plan");
+    if (listener_ || !deliver_) throw unplanned();
     listener_ = take_listener(pidfd(), message.code);
     answer(Word::go);
     return true;
@@ -172,7 +179,7 @@ void Child::verify(const Message& message) const {
   // A terminal may have been sent before the Fork and be read behind it: nobody waits for an answer to it.
   const bool in_plan = message.step < plan_.steps.size() && (message.step >= first || message.word == Word::terminal);
   if (!in_plan || (message.word != Word::failure && !may_say(plan_.steps[message.step].action, message.word)))
-    throw Error("the container's process said what is not in its plan");
+    throw unplanned();
 }
 
 Error Child::failure(const Message& message) {

@@ -69,6 +69,7 @@ class Child {
   Fd listener_;  ///< between the filter's loading and the agent
   Deliver deliver_;
   bool followed_ = false;
+  bool has_sent_terminal_ = false;
   bool failed_to_execute_ = false;
   std::unique_ptr<init::Progress, Unmap> progress_;
 };

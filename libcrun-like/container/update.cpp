@@ -13,16 +13,31 @@
 namespace oci {
 namespace {
 
-/// First of all, because the kernel checks a schema most strictly: nothing else has been changed when it refuses.
-void change_rdt(const Record& record, const IntelRdt& rdt) {
-  if (rdt.l3_cache_schema.empty() && rdt.mem_bw_schema.empty()) return;
-  if (!record.resctrl)
-    throw Error((rdt.l3_cache_schema.empty() ? "--mem-bw-schema " + rdt.mem_bw_schema
-                                             : "--l3-cache-schema " + rdt.l3_cache_schema) +
-                    ": the container has no intelRdt",
-                ENOTSUP);
-  update_resctrl(*record.resctrl, rdt.l3_cache_schema, rdt.mem_bw_schema);
-}
+/// First of all, because the kernel checks a schema most strictly: nothing else has been changed when it refuses. Taken
+/// back unless kept.
+class ClassChange {
+ public:
+  ClassChange(const Record& record, const IntelRdt& rdt) {
+    if (rdt.l3_cache_schema.empty() && rdt.mem_bw_schema.empty()) return;
+    if (!record.resctrl)
+      throw Error((rdt.l3_cache_schema.empty() ? "--mem-bw-schema " + rdt.mem_bw_schema
+                                               : "--l3-cache-schema " + rdt.l3_cache_schema) +
+                      ": the container has no intelRdt",
+                  ENOTSUP);
+    before_ = update_resctrl(*record.resctrl, rdt.l3_cache_schema, rdt.mem_bw_schema);
+    group_ = &*record.resctrl;
+  }
+  ClassChange(const ClassChange&) = delete;
+  ClassChange& operator=(const ClassChange&) = delete;
+  ~ClassChange() {
+    if (group_) restore_resctrl(*group_, before_);
+  }
+  void keep() noexcept { group_ = nullptr; }
+
+ private:
+  const ResctrlGroup* group_ = nullptr;
+  std::string before_;
+};
 
 /// In the state directory, once an update has set device rules: those of config.json hold no longer.
 constexpr const char* changed_rules = "devices";
@@ -73,11 +88,12 @@ void Container::update(const Resources& change, const IntelRdt& rdt) const {
   directory.lock();
   const auto record = existing(directory);
   if (status_of(directory, record) == Status::stopped) throw Error("container not running", ESRCH);
-  change_rdt(record, rdt);
+  ClassChange class_change(record, rdt);
   const auto program = program_for(directory, change.devices);
   const auto cgroup = cgroup_of(record);
   if (!cgroup) throw Error("the container has no cgroup, and only a cgroup has limits that can be changed", ENOENT);
   change_cgroup(*cgroup, change, program);
+  class_change.keep();
 }
 
 }  // namespace oci

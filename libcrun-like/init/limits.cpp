@@ -73,7 +73,7 @@ void perform(const SetScheduler& scheduler, Scene& scene) {
   const bool deadline = scheduler.policy == SCHED_DEADLINE;
   const int code = deadline ? EPERM : set_scheduler(this_process, scheduler);
   if (code == EPERM)
-    ask(scene, Word::schedule);
+    agree(scene, Word::schedule);
   else if (code != 0)
     throw Error::system("sched_setattr", code);
 }
@@ -81,7 +81,7 @@ void perform(const SetScheduler& scheduler, Scene& scene) {
 void perform(const SetIoPriority& priority, Scene& scene) {
   const int code = set_io_priority(this_process, priority);
   if (code == EPERM)
-    ask(scene, Word::schedule);
+    agree(scene, Word::schedule);
   else if (code != 0)
     throw Error::system("ioprio_set", code);
 }

@@ -236,10 +236,21 @@ void remove_resctrl_group(const ResctrlGroup& group, const ResctrlKernel& kernel
   if (group.made) remove_directory(kernel, group.path);
 }
 
-void update_resctrl(const ResctrlGroup& group, const std::string& l3_cache_schema, const std::string& mem_bw_schema) {
+std::string update_resctrl(const ResctrlGroup& group, const std::string& l3_cache_schema,
+                           const std::string& mem_bw_schema) {
   const auto text = resctrl_schemata(
       {.clos_id = {}, .schemata = {}, .l3_cache_schema = l3_cache_schema, .mem_bw_schema = mem_bw_schema});
+  auto before = read_file(working_directory, group.path + "/schemata");
   if (!text.empty()) write_schemata(group.path, text);
+  return before;
+}
+
+void restore_resctrl(const ResctrlGroup& group, const std::string& before) noexcept {
+  try {
+    write_schemata(group.path, before);
+  } catch (const Error& error) {
+    log::warning(std::string("take back: ") + error.what());
+  }
 }
 
 }  // namespace oci

@@ -31,7 +31,7 @@ extern const ResctrlKernel resctrl_kernel;
 std::string find_resctrl();
 
 /// The place that `rdt` asks for below `root`. Nothing is made yet; `made` and `made_monitoring` say what
-/// make_resctrl_group will make and remove_resctrl_group remove.
+/// ResctrlMaking will make and remove_resctrl_group remove.
 /// @throws Error "linux.intelRdt.closID: …", also when it has to exist and does not
 ResctrlGroup plan_resctrl_group(const std::string& root, const IntelRdt& rdt, const std::string& id);
 
@@ -61,8 +61,12 @@ std::vector<Fd> open_resctrl_tasks(const ResctrlGroup& group);
 /// Only what was made for the container; what is gone is no error.
 void remove_resctrl_group(const ResctrlGroup& group, const ResctrlKernel& kernel = resctrl_kernel);
 
-/// `update`: new schemata for the class; an empty one stays as it is. @throws Error
-void update_resctrl(const ResctrlGroup& group, const std::string& l3_cache_schema, const std::string& mem_bw_schema);
+/// `update`: new schemata for the class; an empty one stays as it is. Answers with those before. @throws Error
+std::string update_resctrl(const ResctrlGroup& group, const std::string& l3_cache_schema,
+                           const std::string& mem_bw_schema);
+
+/// Gives the class the schemata back that it had before; a failure is a warning.
+void restore_resctrl(const ResctrlGroup& group, const std::string& before) noexcept;
 
 /// What is written to `schemata`, in one write(2): l3CacheSchema, memBwSchema, schemata, a line each. Where both of the
 /// first two are there, "MB:" lines of l3CacheSchema give way.

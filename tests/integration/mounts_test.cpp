@@ -303,3 +303,25 @@ TEST_CASE("a container in the host's mount namespace has its mounts below its ro
     CHECK_FALSE(mounted());
   }
 }
+
+TEST_CASE("what is mounted in the host's mount namespace is unmounted where a link had led to it") {
+  Bundle b;
+  b.set("linux.namespaces", R"([{"type": "pid"}, {"type": "uts"}, {"type": "ipc"}])").set("root.readonly", "true");
+  REQUIRE(::symlink("rootfs", b.path("link").c_str()) == 0);
+  b.set("root.path", "\"link\"").args({"pause"}).launch();
+  const auto r = b.remove_container({"--force"});
+  CHECK(r.status == 0);
+  CHECK(r.err.empty());
+  CHECK(test::slurp("/proc/self/mountinfo").find(b.path("rootfs")) == std::string::npos);
+}
+
+TEST_CASE("nothing is mounted over the host's root") {
+  Bundle b;
+  b.set("linux.namespaces", R"([{"type": "pid"}, {"type": "uts"}, {"type": "ipc"}])").set("root.readonly", "true");
+  const auto before = test::slurp("/proc/self/mountinfo");
+  const auto r = b.set("root.path", "\"/\"").create();
+  CHECK(r.status == 1);
+  CHECK_THAT(test::unquoted(r.err), Contains("root.path: the host's root needs a mount namespace"));
+  CHECK(test::slurp("/proc/self/mountinfo") == before);
+  CHECK(b.leftovers().empty());
+}

@@ -170,6 +170,22 @@ TEST_CASE("SCHED_DEADLINE, for the first process and for exec, with and without 
   }
 }
 
+TEST_CASE("a scheduler that the runtime has to set needs nothing of the seccomp filter but read and write") {
+  Bundle b;
+  b.args({"do", "sched", "--", "pause"}).set("process.scheduler", std::string(deadline) + "]}");
+  // Without noNewPrivileges the filter is in force before the scheduler.
+  b.set("process.noNewPrivileges", "false").set("linux.seccomp", R"({"defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [{"names": ["sendmsg", "recvmsg", "sendto", "recvfrom"], "action": "SCMP_ACT_KILL_PROCESS"}]})");
+  const auto r = b.create();
+  if (r.err.find("peration not permitted") != r.err.npos) test::skip("SCHED_DEADLINE is not permitted here");
+  INFO(r.err);
+  REQUIRE(r.status == 0);
+  REQUIRE(b.start().status == 0);
+  REQUIRE(b.outputs("policy="));
+  CHECK_THAT(b.output(), StartsWith("policy=6"));
+  CHECK_THAT(b.exec({"sched"}).out, StartsWith("policy=6"));
+}
+
 TEST_CASE("a scheduler with reset on fork is exec's in spite of the runtime's own fork, without privileges inside") {
   Bundle b;
   b.args({"pause"}).launch();

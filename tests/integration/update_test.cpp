@@ -221,3 +221,17 @@ TEST_CASE("events tells of an OOM kill") {
   CHECK(r.status == 0);
   CHECK(r.out == R"({"type":"oom","id":")" + b.id() + "\"}\n");
 }
+
+TEST_CASE("an update that fails leaves the class of service as it was") {
+  Bundle b;
+  b.args({"pause"}).launch();
+  // Few machines have resctrl; a directory will do, because only its file is written.
+  test::spill(b.path("schemata"), "L3:0=fff\n");
+  auto state = test::slurp(b.path("root/" + b.id() + "/state.json"));
+  state.insert(state.find("\"config\":"), "\"intel_rdt_path\":\"" + b.path() + "\",");
+  test::spill(b.path("root/" + b.id() + "/state.json"), state);
+  CHECK(b.runtime({"update", "--l3-cache-schema", "L3:0=f", "--cpuset-cpus", "99999", "ID"}).status == 1);
+  CHECK(test::slurp(b.path("schemata")) == "L3:0=fff\n");
+  CHECK(b.runtime({"update", "--l3-cache-schema", "L3:0=f", "ID"}).status == 0);
+  CHECK_THAT(test::slurp(b.path("schemata")), StartsWith("L3:0=f\n"));
+}
