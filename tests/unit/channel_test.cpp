@@ -3,8 +3,9 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
-#include <cstring>
+#include <string>
 
 #include "support/catch.hpp"
 
@@ -14,7 +15,7 @@ namespace {
 
 /// Fills what the next call will have for its variables.
 [[gnu::noinline]] void soil_stack() {
-  volatile std::array<unsigned char, 4096> secrets;
+  volatile unsigned char secrets[4096];
   for (auto& byte : secrets) byte = 0xAA;
 }
 
