@@ -58,8 +58,10 @@ TEST_CASE("every word of seccomp that features names is taken, and no other") {
   const auto list = [](const std::string& member, const std::string& word) {
     return refusal(R"("seccomp": {"defaultAction": "SCMP_ACT_ALLOW", ")" + member + R"(": [")" + word + "\"]}");
   };
-  for (const auto& architecture : known.seccomp_architectures) CHECK(list("architectures", architecture) == "accepted");
-  CHECK(list("architectures", "SCMP_ARCH_X") != "accepted");
+  // Recognized are all; libseccomp cannot put one of the other byte order beside this machine's own.
+  for (const auto& architecture : known.seccomp_architectures)
+    CHECK(list("architectures", architecture).find("unknown value") == std::string::npos);
+  CHECK(list("architectures", "SCMP_ARCH_X").find("unknown value") != std::string::npos);
   CHECK(known.seccomp_known_flags == known.seccomp_supported_flags);
   CHECK(list("flags", "X") != "accepted");
 }
