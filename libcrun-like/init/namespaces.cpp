@@ -85,6 +85,8 @@ void perform(const BecomeRoot& /*root*/, Scene& /*scene*/) {
 }
 
 void perform(const Fork& /*fork*/, Scene& scene) {
+  // A filter may be in force that plan/behind_fork.cpp has tried with every call made from here on: they are listed
+  // there.
   // clone(2), not clone3(2): filters that cannot look into clone3's memory answer ENOSYS to it. CLONE_PARENT makes the
   // runtime its parent; the kernel stores the pid where the runtime can see it, in the numbers of the pid namespace
   // that this process still lives in.
