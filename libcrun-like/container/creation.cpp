@@ -10,6 +10,7 @@
 #include "base/syscalls.hpp"
 #include "container/bundle_config.hpp"
 #include "container/filter.hpp"
+#include "container/foreign_procfs.hpp"
 #include "container/hooks.hpp"
 #include "container/host_view.hpp"
 #include "container/schedule.hpp"
@@ -207,7 +208,7 @@ void Creation::open_mount(const Message& message) {
   const auto& action = child_->plan().steps.at(message.step).action;
   try {
     if (message.word == Word::procfs)
-      return child_->answer(Word::go, open_procfs_for(std::get<MountFilesystem>(action).pid_namespace));
+      return child_->answer(Word::go, open_foreign_procfs(std::get<MountFilesystem>(action), cgroup_->path()));
     if (message.word == Word::idmap) {
       id_mapper_.map(message.fd, std::get<MountFilesystem>(action));
       return child_->answer(Word::go);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/seccomp_verdict.hpp"
 
-#include <linux/audit.h>
 #include <linux/seccomp.h>
 
 #include <bit>
@@ -10,27 +9,12 @@
 namespace oci {
 namespace {
 
-/// What seccomp_data.arch is for this program's own calls; 0, which no architecture has, where that is not known here.
-#if defined __x86_64__ && !defined __ILP32__
-constexpr std::uint32_t native = AUDIT_ARCH_X86_64;
-#elif defined __aarch64__ && !defined __ILP32__
-constexpr std::uint32_t native = std::endian::native == std::endian::little ? AUDIT_ARCH_AARCH64 : 0;
-#elif defined __riscv && __riscv_xlen == 64
-constexpr std::uint32_t native = AUDIT_ARCH_RISCV64;
-#elif defined __s390x__
-constexpr std::uint32_t native = AUDIT_ARCH_S390X;
-#elif defined __powerpc64__ && defined __LITTLE_ENDIAN__
-constexpr std::uint32_t native = AUDIT_ARCH_PPC64LE;
-#else
-constexpr std::uint32_t native = 0;
-#endif
-
 using Word = std::optional<std::uint32_t>;
 
 /// One word of struct seccomp_data.
 Word word_at(const ForeseenCall& call, std::uint32_t offset) noexcept {
   if (offset == offsetof(seccomp_data, nr)) return static_cast<std::uint32_t>(call.number);
-  if (offset == offsetof(seccomp_data, arch)) return native != 0 ? Word(native) : std::nullopt;
+  if (offset == offsetof(seccomp_data, arch)) return native_audit_arch != 0 ? Word(native_audit_arch) : std::nullopt;
   static constexpr std::uint32_t first = offsetof(seccomp_data, args);
   if (offset < first || offset % sizeof(std::uint32_t) != 0) return std::nullopt;
   const auto index = (offset - first) / sizeof(std::uint64_t);

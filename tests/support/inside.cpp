@@ -41,7 +41,8 @@ int run(Words words) {
   if (words[0] == nullptr) return 0;
   int given = 0;
   while (words[given + 1] != nullptr) ++given;
-  for (const auto commands : {commands_about_files(), commands_about_the_process(), commands_that_act()})
+  for (const auto commands :
+       {commands_about_files(), commands_about_the_process(), commands_that_act(), commands_that_hunt()})
     for (const auto& command : commands) {
       if (std::strcmp(command.name, words[0]) != 0 || given < command.words) continue;
       const int status = command.run(words + 1);

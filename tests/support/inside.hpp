@@ -16,6 +16,7 @@ struct Command {
 std::span<const Command> commands_about_files();
 std::span<const Command> commands_about_the_process();
 std::span<const Command> commands_that_act();
+std::span<const Command> commands_that_hunt();
 
 /// Says what failed, and the name of errno. The status for it.
 int failed(const char* what);
