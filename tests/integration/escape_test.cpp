@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a hostile container or caller tried on this runtime once, and must not get again.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 #include <csignal>
 
@@ -97,4 +99,18 @@ TEST_CASE("an image's /etc/passwd that is too large, or another file in disguise
   REQUIRE(::unlink(b.rootfs("etc/passwd").c_str()) == 0);
   REQUIRE(::symlink("/proc/kmsg", b.rootfs("etc/passwd").c_str()) == 0);
   CHECK(test::has_line(b.run().out, "HOME=/"));
+}
+
+TEST_CASE("an image's /etc/passwd that is no file is not even opened") {
+  Bundle b;
+  b.set("process.env", R"(["PATH=/"])").args({"env"});
+  const auto fifo = b.rootfs("etc/passwd");
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  const pid_t writer = ::fork();
+  if (writer == 0) ::_exit(::open(fifo.c_str(), O_WRONLY) >= 0 ? 1 : 2);  // waits for somebody who reads
+  CHECK(test::has_line(b.run().out, "HOME=/"));
+  int status = 0;
+  CHECK(::waitpid(writer, &status, WNOHANG) == 0);
+  ::kill(writer, SIGKILL);
+  ::waitpid(writer, &status, 0);
 }
