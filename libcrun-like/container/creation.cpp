@@ -15,6 +15,7 @@
 #include "container/host_view.hpp"
 #include "container/schedule.hpp"
 #include "container/sources.hpp"
+#include "init/scheduling.hpp"
 #include "kernel/id_maps.hpp"
 #include "plan/create.hpp"
 #include "plan/hooks.hpp"
@@ -188,10 +189,7 @@ void Creation::adopt() {
   const auto& process = *spec_.process;
   if (process.oom_score_adj)
     in_context([] { return std::string("process.oomScoreAdj"); },
-               [&] {
-                 write_file(working_directory, "/proc/" + std::to_string(pid) + "/oom_score_adj",
-                            std::to_string(*process.oom_score_adj));
-               });
+               [&] { init::set_oom_score(std::to_string(pid), *process.oom_score_adj); });
   for (const auto& limit : process.rlimits) {
     const auto resource = static_cast<__rlimit_resource_t>(*find_rlimit(limit.type));
     rlimit current{};

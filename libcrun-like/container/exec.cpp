@@ -124,12 +124,17 @@ class Entrance {
                      .awaits_affinity = awaits_affinity,
                      .no_new_keyring = record_.no_new_keyring,
                      .preserve_fds = inheritance_.preserve_fds};
-    if ((record_.namespaces & CLONE_NEWNS) == 0)
-      request.root =
-          sys::openat(working_directory, "/proc/" + std::to_string(record_.pid) + "/root", O_PATH | O_DIRECTORY);
+    if ((record_.namespaces & CLONE_NEWNS) == 0) request.root = root_of_first_process();
     if (filter_) request.seccomp = filter_->step;
     if (record_.resctrl) request.resctrl_tasks = open_resctrl_tasks(*record_.resctrl);
     return plan_exec(std::move(request));
+  }
+
+  /// By its number: still there behind that, it was there when its root was opened.
+  Fd root_of_first_process() const {
+    auto root = sys::openat(working_directory, "/proc/" + std::to_string(record_.pid) + "/root", O_PATH | O_DIRECTORY);
+    if (!first_process(record_)) throw Error("cannot exec in a stopped container");
+    return root;
   }
 
   const ExecOptions& options_;

@@ -4,7 +4,6 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/keyctl.h>
-#include <linux/magic.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -204,12 +203,6 @@ void check_is_proc(FdRef context) {
     throw Error::system("what came from the pid namespace is no procfs");
 }
 
-void check_is_root(FdRef mount) {
-  static constexpr ino_t root_inode = 1;
-  if (sys::filesystem_magic(mount) != PROC_SUPER_MAGIC || sys::fstat(mount).st_ino != root_inode)
-    throw Error("what was made in the pid namespace is no procfs");
-}
-
 }  // namespace
 
 MountFd open_foreign_procfs(const MountFilesystem& step, const std::string& cgroup) {
@@ -219,7 +212,7 @@ MountFd open_foreign_procfs(const MountFilesystem& step, const std::string& cgro
                       const auto context = helper.context();
                       check_is_proc(context);
                       auto mount = init::finish_filesystem(step, context, step.parameters);
-                      check_is_root(mount);
+                      if (!sys::is_proc_root(mount)) throw Error("what was made in the pid namespace is no procfs");
                       return mount;
                     });
 }

@@ -9,16 +9,11 @@
 
 #include "oci/error.hpp"
 #include "support/catch.hpp"
+#include "support/descriptors.hpp"
 
 using namespace oci;
 
 namespace {
-
-int open_descriptors() {
-  int count = 0;
-  for (int fd = 0; fd < 1024; ++fd) count += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
-  return count;
-}
 
 /// As our own sender would never do it.
 void send_raw(FdRef channel, std::size_t size, const std::vector<int>& descriptors) {
@@ -40,16 +35,16 @@ void send_raw(FdRef channel, std::size_t size, const std::vector<int>& descripto
 
 TEST_CASE("a message with one descriptor too many leaves none behind") {
   const auto [ours, theirs] = make_channel();
-  const auto before = open_descriptors();
+  const auto before = test::open_descriptors();
   send_raw(theirs, 12, {0, 0});
   CHECK_THROWS_WITH(receive(ours), "a message from the other process has more than one descriptor");
-  CHECK(open_descriptors() == before);
+  CHECK(test::open_descriptors() == before);
 }
 
 TEST_CASE("a message that is cut short leaves no descriptor behind") {
   const auto [ours, theirs] = make_channel();
-  const auto before = open_descriptors();
+  const auto before = test::open_descriptors();
   send_raw(theirs, 3, {0});
   CHECK_THROWS_WITH(receive(ours), "a message from the other process is cut short");
-  CHECK(open_descriptors() == before);
+  CHECK(test::open_descriptors() == before);
 }

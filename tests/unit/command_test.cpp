@@ -11,6 +11,7 @@
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
 #include "support/catch.hpp"
+#include "support/descriptors.hpp"
 
 using namespace oci;
 
@@ -27,13 +28,6 @@ double seconds() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
-}
-
-/// Counted by this process: a child would find those, too, that it was given and that are closed only now.
-int open_descriptors() {
-  int count = 0;
-  for (int fd = 0; fd < 1024; ++fd) count += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
-  return count;
 }
 
 std::string failure(const Command& command) {
@@ -169,13 +163,13 @@ TEST_CASE("a command gets default signals, no blocked ones, and only three descr
 }
 
 TEST_CASE("no descriptor is left behind") {
-  const auto before = open_descriptors();
+  const auto before = test::open_descriptors();
   auto command = shell("exit 1");
   command.input = "not read";
   for (int i = 0; i < 5; ++i) failure(command);
   command.path = "/nonexistent/hook";
   failure(command);
-  CHECK(open_descriptors() == before);
+  CHECK(test::open_descriptors() == before);
 }
 
 TEST_CASE("a caller without standard streams may run commands") {
