@@ -42,9 +42,8 @@ int carry_out(CommandLine& line, std::span<const char* const> arguments) {
 }  // namespace oci::cli
 
 int main(int count, char** words) {
-  ::signal(
-      SIGCHLD,
-      SIG_DFL);  // a caller's SIG_IGN survives execve and would reap our children before we can ask for their status
+  // A caller's SIG_IGN survives execve and would reap our children before we can ask for their status.
+  ::signal(SIGCHLD, SIG_DFL);
   oci::cli::open_missing_streams();
   oci::cli::CommandLine line;
   try {

@@ -31,14 +31,14 @@ CALLS = [
       "libcrun-like/init/devices.cpp", "libcrun-like/init/copy_up.cpp",
       "libcrun-like/container/host_view.cpp",  # unmounts what outlives the process that made it
       "libcrun-like/container/sources.cpp",  # opens what the child may not reach; attaching stays the child's
+      "libcrun-like/container/foreign_procfs.cpp",  # a procfs for kernels before 6.17
       "libcrun-like/container/id_mapper.cpp",  # the same for what needs privileges over a file system
       "libcrun-like/container/restore_root.cpp",  # for CRIU, in a namespace of the runtime's own
       "src/sealed_exe.cpp"],
      "mounts are made under init/ only"),
     (r"(fork|vfork|clone|system|popen|posix_spawnp?)\(", ["libcrun-like/base/command.cpp",
      "libcrun-like/kernel/criu.cpp",  # whose child outlives a call, and takes descriptors
-     "src/ps.cpp",
-     "libcrun-like/container/sources.cpp"],  # a procfs for kernels before 6.17
+     "src/ps.cpp"],
      "one door to the container"),
 ]
 

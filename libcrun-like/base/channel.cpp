@@ -73,19 +73,22 @@ std::optional<Message> receive(FdRef channel) {
   in.msg_iov = parts.data();
   in.msg_iovlen = parts.size();
   in.msg_control = room.bytes.data();
-  in.msg_controllen = room.bytes.size();
+  // Not CMSG_SPACE, whose padding has room for a second descriptor on 64-bit machines: the sender may have been seized.
+  in.msg_controllen = CMSG_LEN(sizeof(int));
   ssize_t got = 0;
   do {
     got = ::recvmsg(channel.get(), &in, MSG_CMSG_CLOEXEC);
   } while (got < 0 && errno == EINTR);
   if (got == 0 || (got < 0 && errno == ECONNRESET)) return std::nullopt;
   if (got < 0) throw Error::system("receive a message from the other process");
-  if (static_cast<std::size_t>(got) < sizeof header) throw Error("a message from the other process is cut short");
-  if (const auto* rights = CMSG_FIRSTHDR(&in); rights && rights->cmsg_type == SCM_RIGHTS) {
+  if (const auto* rights = CMSG_FIRSTHDR(&in);
+      rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
     int fd = -1;
     std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
     message.fd = Fd(fd);
   }
+  if (static_cast<std::size_t>(got) < sizeof header) throw Error("a message from the other process is cut short");
+  if ((in.msg_flags & MSG_CTRUNC) != 0) throw Error("a message from the other process has more than one descriptor");
   message.word = header.word;
   message.step = header.step;
   message.code = header.code;

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <charconv>
 #include <climits>
 #include <cstdlib>
 #include <memory>
@@ -111,6 +112,23 @@ std::string clean_path(std::string_view path) {
   std::string result;
   for (const auto part : parts) result.append(absolute || !result.empty() ? "/" : "").append(part);
   return !result.empty() ? result : absolute ? "/" : ".";
+}
+
+std::string unescape_mountinfo(std::string_view text) {
+  static constexpr std::size_t digits = 3;
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned char code = 0;
+    const char* first = text.data() + i + 1;
+    if (text[i] == '\\' && i + digits < text.size() &&
+        std::from_chars(first, first + digits, code, 8).ptr == first + digits) {
+      result.push_back(static_cast<char>(code));
+      i += digits;
+    } else {
+      result.push_back(text[i]);
+    }
+  }
+  return result;
 }
 
 }  // namespace oci

@@ -32,4 +32,7 @@ std::string absolute_path(const std::string& path);
 /// Without ".", "..", and doubled slashes; purely textual, so links are not looked at.
 std::string clean_path(std::string_view path);
 
+/// A path in /proc/PID/mountinfo (proc_pid_mountinfo(5)), where blanks and backslashes are three octal digits: "\040".
+std::string unescape_mountinfo(std::string_view text);
+
 }  // namespace oci

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/syscalls.hpp"
 
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <sched.h>
@@ -9,6 +10,7 @@ extern "C" {
 #include <sys/pidfd.h>  // glibc 2.36 forgot to say so itself
 }
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
@@ -86,6 +88,15 @@ unsigned long filesystem_magic(FdRef file) {
   struct statfs result {};
   if (::fstatfs(file.get(), &result) < 0) throw Error::system("statfs descriptor " + std::to_string(file.get()));
   return static_cast<unsigned long>(result.f_type);
+}
+
+bool is_proc_root(FdRef directory) {
+  static constexpr ino_t root_inode = 1;
+  return filesystem_magic(directory) == PROC_SUPER_MAGIC && fstat(directory).st_ino == root_inode;
+}
+
+bool is_null_device(const struct stat& status) noexcept {
+  return S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
 }
 
 void mkdirat(FdRef dir, const std::string& path, mode_t mode) {

@@ -40,6 +40,10 @@ struct stat fstat(FdRef file);
 std::optional<struct stat> try_fstatat(FdRef dir, const std::string& path, int flags = AT_SYMLINK_NOFOLLOW);
 /// The file system's magic number (fstatfs(2), f_type).
 unsigned long filesystem_magic(FdRef file);
+/// The root of a procfs, which has always the same number (PROC_ROOT_INO), whatever is mounted on parts of it.
+bool is_proc_root(FdRef directory);
+/// The device 1:3 (Documentation/admin-guide/devices.txt).
+bool is_null_device(const struct stat& status) noexcept;
 void mkdirat(FdRef dir, const std::string& path, mode_t mode);
 void unlinkat(FdRef dir, const std::string& path, int flags = 0);
 void fchownat(FdRef dir, const std::string& path, uid_t uid, gid_t gid, int flags);

@@ -81,6 +81,25 @@ bool is_forwarded(const signalfd_siginfo& signal) noexcept {
   }
 }
 
+pid_t ended_child(idtype_t which, id_t id) noexcept {
+  siginfo_t end{};
+  return ::waitid(which, id, &end, WEXITED | WNOHANG | WNOWAIT) == 0 ? end.si_pid : 0;
+}
+
+/// Every child that has ended but the attended one. That one's number need not be known: looking at it after the stray
+/// tells the two apart, because a stray was found while it had not ended yet.
+void reap_strays(const Pidfd& attended) noexcept {
+  while (const pid_t stray = ended_child(P_ALL, 0)) {
+    if (ended_child(P_PIDFD, static_cast<id_t>(attended.get())) == stray) return;
+    ::waitpid(stray, nullptr, 0);
+  }
+}
+
+/// A process that has gone, or become somebody else's (a set-user-ID program), is no reason to leave it.
+void forward(const signalfd_siginfo& signal, const Pidfd& process) noexcept {
+  ::syscall(SYS_pidfd_send_signal, process.get(), static_cast<int>(signal.ssi_signo), nullptr, 0);
+}
+
 }  // namespace
 
 /// Both directions between standard input, standard output and the container's terminal.
@@ -173,25 +192,6 @@ class Attendance::Conversation {
   bool reads_input_ = true;
   bool input_ended_ = false;
 };
-
-pid_t ended_child(idtype_t which, id_t id) noexcept {
-  siginfo_t end{};
-  return ::waitid(which, id, &end, WEXITED | WNOHANG | WNOWAIT) == 0 ? end.si_pid : 0;
-}
-
-/// Every child that has ended but the attended one. That one's number need not be known: looking at it after the stray
-/// tells the two apart, because a stray was found while it had not ended yet.
-void reap_strays(const Pidfd& attended) noexcept {
-  while (const pid_t stray = ended_child(P_ALL, 0)) {
-    if (ended_child(P_PIDFD, static_cast<id_t>(attended.get())) == stray) return;
-    ::waitpid(stray, nullptr, 0);
-  }
-}
-
-/// A process that has gone, or become somebody else's (a set-user-ID program), is no reason to leave it.
-void forward(const signalfd_siginfo& signal, const Pidfd& process) noexcept {
-  ::syscall(SYS_pidfd_send_signal, process.get(), static_cast<int>(signal.ssi_signo), nullptr, 0);
-}
 
 Attendance::Attendance(Orphans orphans) : orphans_(orphans) {
   sigset_t all;

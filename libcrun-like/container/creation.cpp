@@ -10,11 +10,13 @@
 #include "base/syscalls.hpp"
 #include "container/bundle_config.hpp"
 #include "container/filter.hpp"
+#include "container/foreign_procfs.hpp"
 #include "container/hooks.hpp"
 #include "container/host_view.hpp"
 #include "container/notify.hpp"
 #include "container/schedule.hpp"
 #include "container/sources.hpp"
+#include "init/scheduling.hpp"
 #include "kernel/id_maps.hpp"
 #include "kernel/terminal.hpp"
 #include "plan/create.hpp"
@@ -194,10 +196,7 @@ void Creation::adopt() {
   const auto& process = *spec_.process;
   if (process.oom_score_adj)
     in_context([] { return std::string("process.oomScoreAdj"); },
-               [&] {
-                 write_file(working_directory, "/proc/" + std::to_string(pid) + "/oom_score_adj",
-                            std::to_string(*process.oom_score_adj));
-               });
+               [&] { init::set_oom_score(std::to_string(pid), *process.oom_score_adj); });
   for (const auto& limit : process.rlimits) {
     const auto resource = static_cast<__rlimit_resource_t>(*find_rlimit(limit.type));
     rlimit current{};
@@ -214,7 +213,7 @@ void Creation::open_mount(const Message& message) {
   const auto& action = child_->plan().steps.at(message.step).action;
   try {
     if (message.word == Word::procfs)
-      return child_->answer(Word::go, open_procfs_for(std::get<MountFilesystem>(action).pid_namespace));
+      return child_->answer(Word::go, open_foreign_procfs(std::get<MountFilesystem>(action), cgroup_->path()));
     if (message.word == Word::idmap) {
       id_mapper_.map(message.fd, std::get<MountFilesystem>(action));
       return child_->answer(Word::go);

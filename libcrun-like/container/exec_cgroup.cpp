@@ -3,6 +3,7 @@
 
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
+#include "container/presence.hpp"
 #include "kernel/cgroup.hpp"
 
 namespace oci {
@@ -28,6 +29,13 @@ std::string current_cgroup_of(pid_t pid) {
   return {};
 }
 
+/// The same of a process that is still there once it has been read: not of another with its number.
+std::string current_cgroup_of(const Record& record) {
+  auto path = current_cgroup_of(record.pid);
+  if (!first_process(record)) throw Error("cannot exec in a stopped container");
+  return path;
+}
+
 Child launch_below(const std::string& path, const std::function<Child(FdRef)>& launch) {
   return launch(sys::openat(working_directory, path, O_PATH | O_DIRECTORY));
 }
@@ -50,7 +58,7 @@ Child launch_in_cgroup(const Record& record, const std::string& sub, const std::
     if (asked) throw Error("adding pid to cgroups: " + std::string(error.what()), error.code());
     if (!elsewhere) throw;
   }
-  return launch_below(current_cgroup_of(record.pid), launch);
+  return launch_below(current_cgroup_of(record), launch);
 }
 
 }  // namespace oci

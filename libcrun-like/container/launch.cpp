@@ -201,8 +201,8 @@ void Child::fail_silently() {
   const std::string end = status > killed_by_signal
                               ? "was killed by signal " + std::to_string(status - killed_by_signal)
                               : "ended with status " + std::to_string(status);
-  throw Error("the container's first process " + end + " in " + place(plan_, step) +
-              (status == killed_by_signal + SIGKILL ? " (memory limit too low?)" : ""));
+  throw Error("the container's process " + end + " in " + place(plan_, step) +
+              (status == killed_by_signal + SIGKILL ? " (memory limit too low, or the container deleted?)" : ""));
 }
 
 void Child::answer(Word word, FdRef attached) const {

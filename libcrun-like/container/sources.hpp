@@ -10,8 +10,4 @@ namespace oci {
 /// it, but with the runtime's own privileges.
 MountFd open_source_for(const Pidfd& child, const BindMount& bind);
 
-/// A detached procfs of `pid_namespace`, made by a short-lived process inside it: what fsconfig(2) "pidns" does since
-/// Linux 6.17. Others who live there could seize that process, so it keeps no capability but the one to mount.
-MountFd open_procfs_for(FdRef pid_namespace);
-
 }  // namespace oci

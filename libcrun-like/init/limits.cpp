@@ -34,9 +34,13 @@ void perform(const SetLimit& limit, Scene& /*scene*/) {
                         std::to_string(limit.limit.rlim_max) + ")");
 }
 
+void set_oom_score(const std::string& process, int adjustment) {
+  write_file(working_directory, "/proc/" + process + "/oom_score_adj", std::to_string(adjustment));
+}
+
 void perform(const SetOomScore& score, Scene& /*scene*/) {
   // Still the host's /proc: this is a first step, nothing of the container has been entered.
-  write_file(working_directory, "/proc/self/oom_score_adj", std::to_string(score.adjustment));
+  set_oom_score("self", score.adjustment);
 }
 
 int set_scheduler(pid_t process, const SetScheduler& scheduler) noexcept {

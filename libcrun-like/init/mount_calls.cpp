@@ -151,9 +151,7 @@ bool mount_api_is_denied(int code) noexcept {
 }
 
 void verify_null(FdRef device) {
-  const auto status = sys::fstat(device);
-  if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3))
-    throw Error("/dev/null is not the device 1:3", ENODEV);
+  if (!sys::is_null_device(sys::fstat(device))) throw Error("/dev/null is not the device 1:3", ENODEV);
 }
 
 int attach_empty_directory(const Place& place, Scene& scene) {

@@ -169,11 +169,15 @@ void mount_before(const MountFilesystem& step, const Place& place, Scene& scene)
 MountFd make_filesystem(const MountFilesystem& step, const std::vector<std::string>& parameters) {
   const Fd made(::fsopen(step.type.c_str(), FSOPEN_CLOEXEC));
   if (!made) throw Error::system(describe_mount_step(step));
-  if (!step.source.empty())
-    if (const int code = set(made, FSCONFIG_SET_STRING, "source", step.source.c_str()); code != 0)
-      fail(step, made, code);
   if (step.pid_namespace.get() >= 0)
     if (const int code = set(made, FSCONFIG_SET_FD, "pidns", nullptr, step.pid_namespace.get()); code != 0)
+      fail(step, made, code);
+  return finish_filesystem(step, made, parameters);
+}
+
+MountFd finish_filesystem(const MountFilesystem& step, FdRef made, const std::vector<std::string>& parameters) {
+  if (!step.source.empty())
+    if (const int code = set(made, FSCONFIG_SET_STRING, "source", step.source.c_str()); code != 0)
       fail(step, made, code);
   for (const auto& [flag, word] : superblock_words)
     if ((step.attributes.superblock & flag) != 0)

@@ -12,6 +12,9 @@ namespace oci::init {
 /// @throws Error with what the file system says about it ("tmpfs: Unknown parameter 'x'")
 MountFd make_filesystem(const MountFilesystem& step, const std::vector<std::string>& parameters);
 
+/// The same from an fsopen(2) that somebody else has done, without the step's pid namespace: that is in it already.
+MountFd finish_filesystem(const MountFilesystem& step, FdRef made, const std::vector<std::string>& parameters);
+
 /// Fills the directory `to` with copies of what `from` holds: files, links, modes, owners, extended attributes.
 void copy_directory(FdRef from, FdRef to);
 

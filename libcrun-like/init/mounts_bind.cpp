@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -10,9 +9,6 @@
 
 namespace oci::init {
 namespace {
-
-/// proc(5): the number of every procfs's root.
-constexpr ino_t proc_root_inode = 1;
 
 constexpr std::uint64_t lockable = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
                                    MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
@@ -73,7 +69,7 @@ Missing kind_of(FdRef source) {
 /// (CVE-2019-16884).
 void check_proc(const BindMount& step, FdRef source) {
   if (step.target != "/proc") return;
-  if (sys::filesystem_magic(source) != PROC_SUPER_MAGIC || sys::fstat(source).st_ino != proc_root_inode)
+  if (!sys::is_proc_root(source))
     throw Error(describe_mount_step(step) + ": what is mounted at /proc must be a procfs", EPERM);
 }
 

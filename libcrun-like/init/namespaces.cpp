@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entering namespaces, and the sibling that is born into those which only a new process can enter.
+#include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -23,6 +24,13 @@ void hide() {
 
 [[noreturn]] void fail_to_join(const OpenNamespace& entry, int code) {
   throw Error::system("setns " + entry.path, code);
+}
+
+/// PR_SET_PDEATHSIG is silent about a parent that died before it was set, and who the parent is cannot be asked from
+/// within another pid namespace.
+bool has_hung_up(FdRef channel) {
+  pollfd end{channel.get(), 0, 0};
+  return ::poll(&end, 1, 0) > 0 && (end.revents & POLLHUP) != 0;
 }
 
 }  // namespace
@@ -77,9 +85,11 @@ void perform(const BecomeRoot& /*root*/, Scene& /*scene*/) {
 }
 
 void perform(const Fork& /*fork*/, Scene& scene) {
-  // clone(2), not clone3(2): a seccomp filter may be in force already, and filters that cannot look into clone3's
-  // memory answer ENOSYS to it. CLONE_PARENT makes the runtime its parent; the kernel stores the pid where the runtime
-  // can see it, in the numbers of the pid namespace that this process still lives in.
+  // A filter may be in force that plan/behind_fork.cpp has tried with every call made from here on: they are listed
+  // there.
+  // clone(2), not clone3(2): filters that cannot look into clone3's memory answer ENOSYS to it. CLONE_PARENT makes the
+  // runtime its parent; the kernel stores the pid where the runtime can see it, in the numbers of the pid namespace
+  // that this process still lives in.
   static_assert(sizeof(scene.progress->pid) == sizeof(pid_t));
   if (::madvise(scene.progress, sizeof *scene.progress, MADV_DONTFORK) < 0)
     throw Error::system("madvise MADV_DONTFORK");
@@ -89,6 +99,7 @@ void perform(const Fork& /*fork*/, Scene& scene) {
   if (pid > 0) ::_exit(0);
   scene.progress = nullptr;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // the kernel gives a new process none
+  if (scene.parent && has_hung_up(scene.parent)) throw Error("the runtime has gone away");
 }
 
 }  // namespace oci::init

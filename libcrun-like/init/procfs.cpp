@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/mount.h>
 
@@ -10,14 +9,11 @@
 namespace oci::init {
 namespace {
 
-constexpr ino_t proc_root_inode = 1;
-
 /// Without fsopen(2) the container's own has to do: its root, whatever hangs below it.
 Fd attached_proc(Scene& scene) {
   Fd proc = scene.root ? open_in_root(scene.root, "/proc", O_PATH | O_DIRECTORY, Links::refuse)
                        : sys::openat(working_directory, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW);
-  if (sys::filesystem_magic(proc) != PROC_SUPER_MAGIC || sys::fstat(proc).st_ino != proc_root_inode)
-    throw Error("/proc is no procfs", ENODEV);
+  if (!sys::is_proc_root(proc)) throw Error("/proc is no procfs", ENODEV);
   return proc;
 }
 

@@ -105,12 +105,19 @@ void close_between(unsigned first, unsigned last) {
 void perform(const FindHome& home, Scene& scene) {
   static constexpr std::size_t largest_passwd = std::size_t{4} << 20U;
   scene.home = "/";
-  // The image's file: it may be a FIFO that nobody writes to, a device, or a magic link out of the container.
-  auto [file, code] =
-      sys::try_openat2(working_directory, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, RESOLVE_NO_MAGICLINKS);
-  if (code != 0 || !S_ISREG(sys::fstat(file).st_mode)) return;
+  // The image's file: it may be a FIFO, a magic link out of the container, or a device for which being opened is enough
+  // (a watchdog). So it is looked at before, and, because it can be exchanged, behind.
+  const auto is_file = [](const sys::TriedFd& tried) {
+    return tried.code == 0 && S_ISREG(sys::fstat(tried.fd).st_mode);
+  };
+  const auto open = [](int flags) {
+    return sys::try_openat2(working_directory, "/etc/passwd", flags, RESOLVE_NO_MAGICLINKS);
+  };
+  if (!is_file(open(O_PATH))) return;
+  const auto passwd = open(O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (!is_file(passwd)) return;
   try {
-    scene.home = home_in(read_all(file, "/etc/passwd", largest_passwd), home.uid);
+    scene.home = home_in(read_all(passwd.fd, "/etc/passwd", largest_passwd), home.uid);
   } catch (const Error&) {  // NOLINT(bugprone-empty-catch): too large, or a file of /proc; as good as none
   }
 }

@@ -52,22 +52,6 @@ void bind_before(const BindRoot& step, Scene& scene) {
   scene.root = sys::openat(working_directory, step.rootfs, O_PATH | O_DIRECTORY);
 }
 
-/// mountinfo writes blanks and backslashes as \040.
-std::string unescaped(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '\\' && i + 3 < text.size();
-    if (!escape) {
-      result += text[i];
-      continue;
-    }
-    const auto digit = [&](std::size_t n) { return text[i + n] - '0'; };
-    result += static_cast<char>(digit(1) * 64 + digit(2) * 8 + digit(3));
-    i += 3;
-  }
-  return result;
-}
-
 /// Takes the text up to `separator` off the front.
 std::string_view take(std::string_view& text, char separator) {
   const auto part = text.substr(0, text.find(separator));
@@ -83,7 +67,7 @@ std::vector<std::string> whole_kernel_trees(std::string_view mountinfo, const st
     auto line = take(mountinfo, '\n');
     for (int skipped = 0; skipped < 3; ++skipped) take(line, ' ');
     const auto root = take(line, ' ');
-    const std::string point = unescaped(take(line, ' '));
+    const std::string point = unescape_mountinfo(take(line, ' '));
     while (!line.empty() && take(line, ' ') != "-") continue;
     const auto type = take(line, ' ');
     const bool ours = point == rootfs || point.starts_with(rootfs + "/");

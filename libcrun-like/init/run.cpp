@@ -29,13 +29,6 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-/// What the caller has in its environment (passwords of proxies, keys) is none of the container's business, but whoever
-/// may trace this process can read it in /proc/PID/environ until execve(2): others in a pid namespace that is joined,
-/// and in one that waits for `start`. The texts are this process's own copy.
-void forget_environment() noexcept {
-  for (char** entry = environ; entry && *entry; ++entry) ::explicit_bzero(*entry, std::strlen(*entry));
-}
-
 /// Tells the runtime, or, when it has left because the container was created long ago, whoever reads the container's
 /// stderr.
 void report(Scene& scene, const char* text, int code) noexcept {
@@ -52,6 +45,10 @@ void perform_all(const InitPlan& plan, Scene& scene) {
 }
 
 }  // namespace
+
+void forget_environment() noexcept {
+  for (char** entry = environ; entry && *entry; ++entry) ::explicit_bzero(*entry, std::strlen(*entry));
+}
 
 void run(const InitPlan& plan, Fd parent, Progress& progress) noexcept {
   Scene scene;

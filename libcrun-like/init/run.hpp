@@ -11,18 +11,21 @@ namespace oci::init {
 /// Performs the plan's steps; ends in execve, or in a failure told to the runtime and exit status 255.
 ///
 /// Rules of this side, because it was born by a raw clone3(2) in a copy of the runtime's memory:
-///  1. It never returns and nothing unwinds out of it: the runtime's destructors must not run a second time (they would
-///  kill the
-///     child and remove the state). Hence noexcept, and _exit instead of exit.
+///
+///  1. It never returns and nothing unwinds out of it: the runtime's destructors must not run a second time (they
+///     would kill the child and remove the state). Hence noexcept, and _exit instead of exit.
 ///  2. Output is one write(2) a line; nothing is buffered that a second process could flush again.
 ///  3. glibc's fork handlers did not run: its cached thread id is the parent's, so raise(3), abort(3) and recursive
-///  mutexes are
-///     not used.
+///     mutexes are not used.
 ///  4. After the root has changed no host file is opened by name: no NSS, no iconv, no locale, no dlopen; symbols are
-///  bound
-///     already (-z now).
+///     bound already (-z now).
 ///  5. Connections of the runtime, sd-bus above all, are not touched: this layer cannot include what makes them.
 ///  6. Every descriptor is close-on-exec from birth, and SealDescriptors closes what is left.
 [[noreturn]] void run(const InitPlan& plan, Fd parent, Progress& progress) noexcept;
+
+/// What the caller has in its environment (passwords of proxies, keys) is none of the container's business, but whoever
+/// may trace this process can read it in /proc/PID/environ until execve(2): others in a pid namespace that is joined,
+/// and in one that waits for `start`. The texts are this process's own copy.
+void forget_environment() noexcept;
 
 }  // namespace oci::init

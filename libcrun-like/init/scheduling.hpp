@@ -7,6 +7,9 @@ namespace oci::init {
 
 constexpr pid_t this_process = 0;
 
+/// `process`: a number, or "self"; by the host's /proc. @throws Error
+void set_oom_score(const std::string& process, int adjustment);
+
 /// The errno, or 0.
 int set_scheduler(pid_t process, const SetScheduler& scheduler) noexcept;
 int set_io_priority(pid_t process, const SetIoPriority& priority) noexcept;

@@ -68,21 +68,20 @@ void give_to(FdRef file, uid_t uid) {
   throw Error::system("chown descriptor " + std::to_string(file.get()) + " to " + std::to_string(uid));
 }
 
-constexpr unsigned null_major = 1, null_minor = 3;
-
-bool is_null(const struct stat& status) {
-  return S_ISCHR(status.st_mode) && major(status.st_rdev) == null_major && minor(status.st_rdev) == null_minor;
-}
-
 /// The caller's /dev/null is the host's node, whose mode and owner the container's root could change through the
 /// descriptor. The container's own takes its place, if that is what its name says (CVE-2026-88265).
 void replace_null(int stream) {
+  const auto open = [](int flags) { return sys::try_openat(working_directory, "/dev/null", flags | O_NOFOLLOW); };
+  const auto found = [](const sys::TriedFd& tried) {
+    return tried.code == 0 && sys::is_null_device(sys::fstat(tried.fd));
+  };
+  // For some devices being opened is enough, so it is looked at before; and behind, because it can be exchanged.
+  if (!found(open(O_PATH))) return;
   const int flags = ::fcntl(stream, F_GETFL);
-  auto [null, code] =
-      sys::try_openat(working_directory, "/dev/null", (flags & O_ACCMODE) | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-  if (code != 0) return;
-  if (!is_null(sys::fstat(null))) return;
-  if (::dup2(null.get(), stream) < 0) throw Error::system("connect a standard stream with the container's /dev/null");
+  const auto null = open((flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY);
+  if (!found(null)) return;
+  if (::dup2(null.fd.get(), stream) < 0)
+    throw Error::system("connect a standard stream with the container's /dev/null");
 }
 
 /// The file that the terminal is mounted on. An image's link there would have it made, or covered, elsewhere
@@ -138,7 +137,7 @@ void perform(const OwnStandardStreams& own, Scene& /*scene*/) {
     // Never a device: /dev/null and the caller's terminal are the host's (CVE-2026-88265), and by the descriptor, never
     // by a name that the container could have given to something else.
     const auto mode = status.st_mode;
-    if (is_null(status)) replace_null(stream);
+    if (sys::is_null_device(status)) replace_null(stream);
     if (!S_ISFIFO(mode) && !S_ISREG(mode) && !S_ISSOCK(mode)) continue;
     if (status.st_uid != own.uid) give_to(FdRef(stream), own.uid);
   }

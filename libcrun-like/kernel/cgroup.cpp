@@ -10,6 +10,7 @@
 #include <array>
 #include <charconv>
 #include <memory>
+#include <span>
 
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
@@ -229,10 +230,24 @@ void Cgroup::signal_each() const {
   for (int round = 0; round < rounds; ++round) {
     const auto now = processes();
     if (std::includes(known.begin(), known.end(), now.begin(), now.end())) break;
-    for (const pid_t pid : now) ::kill(pid, SIGKILL);
+    signal(SIGKILL);
     known = now;
   }
   write("cgroup.freeze", "0");
+}
+
+void Cgroup::signal(int number) const {
+  static constexpr std::size_t most_held = 256;  // RLIMIT_NOFILE is 1024 for many
+  const auto found = processes();
+  for (std::span rest(found); !rest.empty(); rest = rest.subspan(std::min(rest.size(), most_held))) {
+    std::vector<std::pair<pid_t, Pidfd>> held;
+    for (const pid_t pid : rest.first(std::min(rest.size(), most_held)))
+      if (auto process = sys::try_pidfd_open(pid)) held.emplace_back(pid, std::move(*process));
+    // Who is still listed was listed when it was opened: its number cannot have become another's in between.
+    const auto still = processes();
+    for (const auto& [pid, process] : held)
+      if (std::binary_search(still.begin(), still.end(), pid)) sys::pidfd_send_signal(process, number);
+  }
 }
 
 std::vector<pid_t> Cgroup::processes() const {

@@ -64,6 +64,9 @@ class Cgroup {
 
   /// SIGKILL for every process here and below, frozen ones too, and without missing one that forks. Does not wait.
   void kill() const;
+  /// A signal for every process that is here or below now. What is signalled is in here for sure: a number that another
+  /// process got meanwhile is noticed.
+  void signal(int number) const;
   /// Every process here and below, by its pid in the caller's pid namespace, in ascending order.
   std::vector<pid_t> processes() const;
   /// False when processes remain. Zombies do not count.

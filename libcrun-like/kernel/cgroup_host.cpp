@@ -2,8 +2,6 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
-#include <charconv>
-
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
 #include "kernel/cgroup.hpp"
@@ -32,24 +30,6 @@ bool has_word(std::string_view words, std::string_view wanted) {
   return false;
 }
 
-/// proc_pid_mountinfo(5): blanks and backslashes are written as three octal digits.
-std::string unescape(std::string_view text) {
-  static constexpr std::size_t digits = 3;
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned char code = 0;
-    const char* first = text.data() + i + 1;
-    if (text[i] == '\\' && i + digits < text.size() &&
-        std::from_chars(first, first + digits, code, 8).ptr == first + digits) {
-      result.push_back(static_cast<char>(code));
-      i += digits;
-    } else {
-      result.push_back(text[i]);
-    }
-  }
-  return result;
-}
-
 }  // namespace
 
 std::string find_cgroup_mount(std::string_view mountinfo, std::string_view type, std::string_view controller) {
@@ -61,7 +41,7 @@ std::string find_cgroup_mount(std::string_view mountinfo, std::string_view type,
     cut(line, " - ");  // optional fields end there
     if (cut(line, blank) != type) continue;
     cut(line, blank);  // the source
-    if (controller.empty() || has_word(line, controller)) return unescape(mount_point);
+    if (controller.empty() || has_word(line, controller)) return unescape_mountinfo(mount_point);
   }
   return {};
 }

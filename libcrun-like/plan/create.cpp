@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 
 #include "oci/error.hpp"
+#include "plan/behind_fork.hpp"
 #include "plan/hooks.hpp"
 #include "plan/mounts.hpp"
 #include "plan/namespaces.hpp"
@@ -127,6 +128,7 @@ InitPlan plan_create(CreatePlan request) {
   add_hooks(plan, spec.hooks.start_container, {.name = "startContainer", .cwd = "", .inherited = environment(process)},
             state("created"));
   add_program(plan, process);
+  if (process.forks_later) load_filter_before_fork(plan);
   return plan;
 }
 

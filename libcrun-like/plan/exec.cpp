@@ -3,6 +3,7 @@
 
 #include <sched.h>
 
+#include "plan/behind_fork.hpp"
 #include "plan/process.hpp"
 #include "spec/number_list.hpp"
 
@@ -60,6 +61,7 @@ InitPlan plan_exec(ExecPlan request) {
   add_late_filter(plan, process);
   if (notifies) plan.add(Meet{Word::listener}, "linux.seccomp");  // execve closes what has not been taken
   add_program(plan, process);
+  if (process.forks_later) load_filter_before_fork(plan);
   return plan;
 }
 

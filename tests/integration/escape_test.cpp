@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a hostile container or caller tried on this runtime once, and must not get again.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 #include <csignal>
 
@@ -70,14 +72,8 @@ TEST_CASE("a pid file that is a pipe or a device is written to, and stays when t
 
 TEST_CASE("a program is waited for although the caller ignores SIGCHLD") {
   Bundle b;
-  REQUIRE(b.args({"exit", "7"}).run().status == 7);  // also writes config.json
-  const auto r = test::execute({.words = {"/bin/sh", "-c", "trap '' CHLD; exec \"$0\" \"$@\"", test::runtime_path(),
-                                          "--root", b.root(), "run", "--bundle", b.path("."), b.id()},
-                                .input = {},
-                                .descriptors = {},
-                                .environment = {},
-                                .directory = {}},
-                               b.path("out"), b.path("err"));
+  b.args({"exit", "7"});
+  const auto r = b.through_shell("trap '' CHLD", {"run", "--bundle", b.path("."), "ID"});
   CHECK(r.status == 7);
 }
 
@@ -97,4 +93,18 @@ TEST_CASE("an image's /etc/passwd that is too large, or another file in disguise
   REQUIRE(::unlink(b.rootfs("etc/passwd").c_str()) == 0);
   REQUIRE(::symlink("/proc/kmsg", b.rootfs("etc/passwd").c_str()) == 0);
   CHECK(test::has_line(b.run().out, "HOME=/"));
+}
+
+TEST_CASE("an image's /etc/passwd that is no file is not even opened") {
+  Bundle b;
+  b.set("process.env", R"(["PATH=/"])").args({"env"});
+  const auto fifo = b.rootfs("etc/passwd");
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  const pid_t writer = ::fork();
+  if (writer == 0) ::_exit(::open(fifo.c_str(), O_WRONLY) >= 0 ? 1 : 2);  // waits for somebody who reads
+  CHECK(test::has_line(b.run().out, "HOME=/"));
+  int status = 0;
+  CHECK(::waitpid(writer, &status, WNOHANG) == 0);
+  ::kill(writer, SIGKILL);
+  ::waitpid(writer, &status, 0);
 }

@@ -161,14 +161,8 @@ TEST_CASE("the runtime's own program cannot be reached from the container") {  /
 
 TEST_CASE("without descriptors for anything else, create still takes its state directory back") {
   Bundle b;
-  REQUIRE(b.args({"exit", "0"}).run().status == 0);  // also writes config.json
-  const auto r = test::execute({.words = {"/bin/sh", "-c", "ulimit -n 5; exec \"$0\" \"$@\"", test::runtime_path(),
-                                          "--root", b.root(), "create", "--bundle", b.path("."), b.id()},
-                                .input = {},
-                                .descriptors = {},
-                                .environment = {},
-                                .directory = {}},
-                               b.path("out"), b.path("err"));
+  b.args({"exit", "0"});
+  const auto r = b.through_shell("ulimit -n 5", {"create", "--bundle", b.path("."), "ID"});
   CHECK(r.status == 1);
   CHECK_THAT(r.err, Contains("Too many open files"));
   CHECK(::access((b.root() + "/" + b.id()).c_str(), F_OK) != 0);

@@ -269,3 +269,14 @@ TEST_CASE("the state directory is closed to others") {
   REQUIRE(::stat(b.root().c_str(), &root) == 0);
   CHECK((root.st_mode & 0077U) == 0);
 }
+
+TEST_CASE("kill --all of a stopped container succeeds, kill of it does not") {
+  for (const auto* driver : {"cgroupfs", "disabled"}) {
+    Bundle b;
+    b.global_options = {"--cgroup-manager", driver};
+    b.args({"exit", "0"}).launch();
+    REQUIRE(b.becomes("stopped"));
+    CHECK(b.runtime({"kill", "--all", "ID", "TERM"}).status == 0);
+    CHECK(b.kill("TERM").status != 0);
+  }
+}

@@ -22,6 +22,21 @@ TEST_CASE("the caller's environment is not in the process that waits for start")
   CHECK_THAT(environment, !Contains("of-the-engine"));
 }
 
+TEST_CASE("a process in a pid namespace of others is never there without its filter") {
+  Bundle neighbour;
+  neighbour.args({"pause"}).launch();
+  Bundle b;
+  b.set("linux.namespaces", R"([{"type": "mount"}, {"type": "ipc"}, {"type": "uts"}, {"type": "pid", "path": "/proc/)" +
+                                std::to_string(neighbour.pid()) + R"(/ns/pid"}])");
+  b.set("linux.seccomp", R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls":
+                             [{"names": ["getpgrp"], "action": "SCMP_ACT_ERRNO"}]})");
+  b.set("process.noNewPrivileges", "true");
+  REQUIRE(b.args({"status"}).create().status == 0);
+  // It waits for start: what is seen now was so from its birth on.
+  CHECK(test::line_with(test::slurp("/proc/" + std::to_string(b.pid()) + "/status"), "Seccomp:") == "Seccomp:\t2");
+  CHECK(b.start().status == 0);
+}
+
 TEST_CASE("a container that has used up its user's quota of keys does not get the caller's by that") {
   static constexpr unsigned host_id = 345'678;
   Bundle b;

@@ -265,6 +265,13 @@ Result Bundle::runtime(const Words& words) {
   return noted(execute(command(words), name + ".out", name + ".err"));
 }
 
+Result Bundle::through_shell(const std::string& script, const Words& words) {
+  auto shell = command(words);
+  const Words before{"/bin/sh", "-c", script + "; exec \"$0\" \"$@\""};
+  shell.words.insert(shell.words.begin(), before.begin(), before.end());
+  return noted(execute(shell, path("shell.out"), path("shell.err")));
+}
+
 Result Bundle::run(const Words& options) {
   return runtime(joined({"run", "--bundle", directory_}, options, {"ID"}));
 }

@@ -63,6 +63,8 @@ class Bundle {
   Result exec(const Words& words, const Words& options = {});
   /// Any command: `runtime --root ROOT WORDS…`, with "ID" replaced by the id.
   Result runtime(const Words& words);
+  /// The same from a shell that runs `script` first: what the caller of the runtime has done to itself.
+  Result through_shell(const std::string& script, const Words& words);
   /// The same in the background.
   Running begin(const Words& words, Running::Streams streams = Running::Streams::pipes);
   Running begin_run(const Words& options = {}, Running::Streams streams = Running::Streams::pipes);

@@ -2,12 +2,17 @@
 #include "base/channel.hpp"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string>
+#include <vector>
 
+#include "oci/error.hpp"
 #include "support/catch.hpp"
+#include "support/descriptors.hpp"
 
 using namespace oci;
 
@@ -25,6 +30,22 @@ std::string datagram(FdRef channel) {
   return {bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
 }
 
+/// As our own sender would never do it.
+void send_raw(FdRef channel, std::size_t size, const std::vector<int>& descriptors) {
+  std::array<char, 64> text{};
+  iovec part{text.data(), size};
+  alignas(cmsghdr) std::array<char, 64> room{};
+  msghdr out{};
+  out.msg_iov = &part;
+  out.msg_iovlen = 1;
+  out.msg_control = room.data();
+  out.msg_controllen = CMSG_SPACE(descriptors.size() * sizeof(int));
+  auto* rights = CMSG_FIRSTHDR(&out);
+  *rights = {.cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
+  REQUIRE(::sendmsg(channel.get(), &out, 0) >= 0);
+}
+
 }  // namespace
 
 TEST_CASE("a message tells the other side nothing but its word, step, and code") {
@@ -39,4 +60,20 @@ TEST_CASE("a message tells the other side nothing but its word, step, and code")
   soil_stack();
   REQUIRE(send(ours, {Word::listener, 5, 6, "x", {}}));
   CHECK(datagram(theirs) == expected + "x");
+}
+
+TEST_CASE("a message with one descriptor too many leaves none behind") {
+  const auto [ours, theirs] = make_channel();
+  const auto before = test::open_descriptors();
+  send_raw(theirs, 12, {0, 0});
+  CHECK_THROWS_WITH(receive(ours), "a message from the other process has more than one descriptor");
+  CHECK(test::open_descriptors() == before);
+}
+
+TEST_CASE("a message that is cut short leaves no descriptor behind") {
+  const auto [ours, theirs] = make_channel();
+  const auto before = test::open_descriptors();
+  send_raw(theirs, 3, {0});
+  CHECK_THROWS_WITH(receive(ours), "a message from the other process is cut short");
+  CHECK(test::open_descriptors() == before);
 }

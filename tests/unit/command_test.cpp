@@ -11,6 +11,7 @@
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
 #include "support/catch.hpp"
+#include "support/descriptors.hpp"
 
 using namespace oci;
 
@@ -162,10 +163,13 @@ TEST_CASE("a command gets default signals, no blocked ones, and only three descr
 }
 
 TEST_CASE("no descriptor is left behind") {
-  const auto count = [] { return run(shell("ls /proc/$PPID/fd | wc -l")).output; };
-  const auto before = count();
-  for (int i = 0; i < 5; ++i) failure(shell("exit 1"));
-  CHECK(count() == before);
+  const auto before = test::open_descriptors();
+  auto command = shell("exit 1");
+  command.input = "not read";
+  for (int i = 0; i < 5; ++i) failure(command);
+  command.path = "/nonexistent/hook";
+  failure(command);
+  CHECK(test::open_descriptors() == before);
 }
 
 TEST_CASE("a caller without standard streams may run commands") {
