@@ -89,6 +89,7 @@ void Creation::stand() {
   if (mounts_in_host_view(spec_)) remember_host_view(state_, record_.rootfs);
   in_context([] { return std::string("unable to start container process"); },
              [&] {
+               cgroup_->begin();
                enter_resctrl();
                launch();
                set_up_from_outside();
@@ -109,6 +110,7 @@ void Creation::enter_resctrl() {
 }
 
 void Creation::launch() {
+  prepare_cgroup();
   CreatePlan request{.spec = spec_,
                      .host = host_,
                      .id = id_,
@@ -125,11 +127,20 @@ void Creation::launch() {
   if (record_.resctrl) request.resctrl_tasks = open_resctrl_tasks(*record_.resctrl);
   if (starter_ == Starter::later_command) request.start_fifo = state_.make_start_fifo();
   auto plan = plan_create(std::move(request));
-  child_.emplace(Child::launch(std::move(plan), cgroup_->prepare()));
+  child_.emplace(Child::launch(std::move(plan), FdRef(birthplace_)));
   if (filter && filter->agent)
     child_->deliver_listener_by([this, agent = std::move(*filter->agent)](FdRef listener, pid_t process) {
       send_listener(agent, listener, state_of(record_, "creating"), process);
     });
+}
+
+void Creation::prepare_cgroup() {
+  birthplace_ = cgroup_->prepare().get();
+  record_.unit = cgroup_->unit();
+  if (!record_.unit.empty()) state_.remember("unit", to_text(record_.unit));
+  if (!record_.cgroup.empty()) return;
+  record_.cgroup = cgroup_->path();
+  if (!record_.cgroup.empty()) state_.remember("cgroup", record_.cgroup);
 }
 
 /// What only this side may or need do, while the child is at its mounts.
