@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/systemd.hpp"
 
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
+#include <memory>
 
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
@@ -22,20 +25,30 @@ constexpr std::int64_t last_patience_s = patience_s + 2;
 
 constexpr const char* program_name = "runtime-systemd";
 
+/// The directory of the executable, with a slash; empty when it cannot be told. /proc/self/exe may be a file in a mount
+/// of its own (src/sealed_exe.hpp), so this is what execve was called with, or, for a sealed copy, its caller was.
+std::string own_directory() {
+  struct Free {
+    void operator()(char* text) const noexcept { std::free(text); }
+  };
+  for (const char* name :
+       {reinterpret_cast<const char*>(::getauxval(AT_EXECFN)), static_cast<const char*>(program_invocation_name)}) {
+    if (!name || !std::strchr(name, '/') || std::string_view(name).starts_with("/dev/fd/")) continue;
+    if (const std::unique_ptr<char, Free> path(::realpath(name, nullptr)); path)
+      return std::string(path.get(), std::strrchr(path.get(), '/') + 1);
+  }
+  return {};
+}
+
 /// Beside the executable in the tree that it was built in, otherwise where it was installed; never by $PATH.
 std::string helper_path() {
   const std::string installed = SYSTEMD_HELPER;
-  std::string own;
-  try {
-    own = sys::readlinkat(working_directory, "/proc/self/exe");
-  } catch (const Error& error) {
-    log::debug(error.what());
-  }
-  const auto beside = own.substr(0, own.rfind('/') + 1) + program_name;
+  const auto beside = own_directory() + program_name;
   if (beside.front() == '/' && ::access(beside.c_str(), X_OK) == 0) return beside;
   if (::access(installed.c_str(), X_OK) == 0) return installed;
   throw Error("the systemd cgroup driver needs the program " + installed +
-                  ", which comes with this runtime and is not there; install it, or use --cgroup-manager cgroupfs",
+                  ", which is part of this runtime's package and is not there; install it, or use --cgroup-manager "
+                  "cgroupfs",
               ENOENT);
 }
 
