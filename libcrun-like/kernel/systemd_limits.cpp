@@ -197,8 +197,9 @@ std::vector<std::uint8_t> number_mask(std::string_view list) {
   while (!list.empty()) {
     auto range = cut(list, ',');
     if (range.find_first_not_of(" \n") == std::string_view::npos) continue;
+    const bool is_single = range.find('-') == std::string_view::npos;
     const auto first = number(cut(range, '-'));
-    const auto last = range.empty() ? first : number(range);
+    const auto last = is_single ? first : number(range);
     if (last < first || last > highest) refuse(whole, "is no list of numbers like 0-3,8");
     if (mask.size() <= last / bits) mask.resize(last / bits + 1);
     for (auto i = first; i <= last; ++i)
