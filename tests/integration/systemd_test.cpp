@@ -108,22 +108,22 @@ TEST_CASE("a container is a scope in system.slice, with its limits as properties
 TEST_CASE("limits and devices outlive a daemon-reload") {
   need_systemd();
   Scope b;
-  b.set("linux.devices", R"([{"path": "/dev/allowed", "type": "c", "major": 1, "minor": 11},
+  b.set("linux.devices", R"([{"path": "/dev/allowed", "type": "c", "major": 10, "minor": 237},
                              {"path": "/dev/denied", "type": "c", "major": 1, "minor": 1}])");
   b.set("linux.resources", R"({"memory": {"limit": 33554432}, "pids": {"limit": 20}, "cpu": {"quota": 12345},
       "devices": [{"allow": false, "access": "rwm"},
-                  {"allow": true, "type": "c", "major": 1, "minor": 11, "access": "rw"}]})");
+                  {"allow": true, "type": "c", "major": 10, "minor": 237, "access": "rw"}]})");
   b.launch();
-  const std::string expected = "/dev/null: open\n/dev/zero: open\n/dev/allowed: open\n/dev/denied: EPERM\n";
-  const auto tried = [&] {
-    return b
-        .exec({"do", "openrw", "/dev/null", "--", "openrw", "/dev/zero", "--", "openrw", "/dev/allowed", "--", "openrw",
-               "/dev/denied"})
-        .out;
+  const auto check_devices = [&] {
+    const auto out = b.exec({"do", "openrw", "/dev/null", "--", "openrw", "/dev/zero", "--", "openrw", "/dev/allowed",
+                             "--", "openrw", "/dev/denied"})
+                         .out;
+    CHECK_THAT(out, StartsWith("/dev/null: open\n/dev/zero: open\n") && Contains("/dev/denied: EPERM"));
+    CHECK_THAT(out, !Contains("/dev/allowed: EPERM"));  // the control of loop devices, which may be missing
   };
-  CHECK(tried() == expected);
+  check_devices();
   REQUIRE(run_program(b, {"systemctl", "daemon-reload"}).status == 0);
-  CHECK(tried() == expected);
+  check_devices();
   CHECK(b.limit("memory.max") == "33554432\n");
   CHECK(b.limit("pids.max") == "20\n");
   CHECK(b.limit("cpu.max") == "13000 100000\n");
