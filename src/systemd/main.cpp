@@ -45,13 +45,21 @@ void stay_until_dismissed() {
   while (::read(STDIN_FILENO, &nothing, 1) < 0 && errno == EINTR) continue;
 }
 
+/// Everything in it is going to be killed one day, so nothing but the unit's own will do.
+std::string cgroup_of_scope(const std::string& unit) {
+  auto cgroup = own_cgroup();
+  if (!cgroup.ends_with("/" + unit))
+    throw Error("systemd says that the scope has been started, but has left its first process in " + cgroup);
+  return cgroup;
+}
+
 void answer(const SystemdRequest& request) {
   Manager manager(request.bus, request.patience_s);
   switch (request.verb) {
     case SystemdVerb::start:
       say_left_out(manager.start(request.unit, request.properties));
       // The way this process sees its cgroup is the way the runtime sees it, in a cgroup namespace too.
-      say("ok", request.unit.ends_with(".slice") ? manager.control_group(request.unit) : own_cgroup());
+      say("ok", request.unit.ends_with(".slice") ? manager.control_group(request.unit) : cgroup_of_scope(request.unit));
       return stay_until_dismissed();
     case SystemdVerb::stop:
       manager.stop(request.unit);
