@@ -4,9 +4,11 @@
 #include <algorithm>
 
 #include "base/files.hpp"
+#include "base/log.hpp"
 #include "base/syscalls.hpp"
 #include "kernel/cgroup.hpp"
 #include "kernel/cgroup_apply.hpp"
+#include "kernel/cgroup_update.hpp"
 #include "kernel/device_filter.hpp"
 #include "kernel/systemd_limits.hpp"
 
@@ -124,8 +126,7 @@ class SystemdCgroups final : public CgroupManager {
     const auto& resources = spec.linux.resources;
     at_path([] { return "linux.resources"; },
             [&] {
-              const auto scheduler = resources.block_io ? io_scheduler(host_) : IoScheduler::other;
-              add(limit_properties(cgroup_limits(with_systemd_quota(resources)), scheduler));
+              add(limit_properties(host_, with_systemd_quota(resources)));
               // A user's manager may not load device programs.
               if (!manager_.is_users)
                 add(device_properties(effective_device_rules(resources.devices, spec.linux.devices)));
@@ -159,6 +160,32 @@ class SystemdCgroups final : public CgroupManager {
 };
 
 }  // namespace
+
+SystemdProperties limit_properties(const CgroupHost& host, const Resources& resources) {
+  const auto scheduler = resources.block_io ? io_scheduler(host) : IoScheduler::other;
+  return limit_properties(cgroup_limits(resources), scheduler);
+}
+
+Resources as_systemd_changes(const Cgroup& cgroup, Resources change) {
+  static constexpr const char* idle = "cpu.idle";
+  static constexpr const char* weight = "cpu.weight";
+  if (change.cpu) change.cpu = with_systemd_quota(completed(change, present_limits(cgroup, change))).cpu;
+  auto& unified = change.unified;
+  if (unified.count(weight) != 0 && unified.count(idle) != 0 && unified[idle] != "0") {
+    log::warning(
+        "linux.resources.unified: unable to apply both cpu.weight and cpu.idle to systemd: cpu.weight is ignored");
+    unified.erase(weight);
+  }
+  // The kernel refuses a weight for an idle cgroup; systemd, which has one property for both, lets the later one win.
+  const bool has_shares = change.cpu && change.cpu->shares.value_or(0) != 0 && !change.cpu->idle;
+  const bool has_weight = unified.count(weight) != 0 && unified.count(idle) == 0;
+  if ((!has_shares && !has_weight) || cgroup.read(idle) != "1") return change;
+  if (has_shares)
+    change.cpu->idle = 0;
+  else
+    unified[idle] = "0";
+  return change;
+}
 
 std::unique_ptr<CgroupManager> make_systemd_manager(CgroupHost host, const std::string& id, const Spec& spec) {
   if (!has_systemd_driver())
