@@ -14,6 +14,7 @@
 #include "container/host_view.hpp"
 #include "container/schedule.hpp"
 #include "container/sources.hpp"
+#include "kernel/cgroup_apply.hpp"
 #include "kernel/id_maps.hpp"
 #include "plan/create.hpp"
 #include "plan/hooks.hpp"
@@ -127,11 +128,25 @@ void Creation::launch() {
   if (record_.resctrl) request.resctrl_tasks = open_resctrl_tasks(*record_.resctrl);
   if (starter_ == Starter::later_command) request.start_fifo = state_.make_start_fifo();
   auto plan = plan_create(std::move(request));
-  child_.emplace(Child::launch(std::move(plan), FdRef(birthplace_)));
+  give_birth(std::move(plan));
   if (filter && filter->agent)
     child_->deliver_listener_by([this, agent = std::move(*filter->agent)](FdRef listener, pid_t process) {
       send_listener(agent, listener, state_of(record_, "creating"), process);
     });
+}
+
+void Creation::give_birth(InitPlan plan) {
+  try {
+    child_.emplace(Child::launch(std::move(plan), FdRef(birthplace_)));
+  } catch (const Error& error) {
+    const auto cgroup = birthplace_ < 0 ? std::nullopt : Cgroup::try_open(record_.cgroup);
+    const auto why = cgroup ? why_no_entry(*cgroup, error.code()) : std::string();
+    if (why.empty()) throw;
+    const bool is_users = !record_.unit.bus.empty();
+    throw Error(std::string(error.what()) + ": " + why +
+                    (is_users ? "; call the runtime below the user's manager (systemd-run --user --scope …)" : ""),
+                error.code());
+  }
 }
 
 void Creation::prepare_cgroup() {

@@ -50,6 +50,7 @@ class Creation {
   void enter_resctrl();
   void prepare_cgroup();
   void launch();
+  void give_birth(InitPlan plan);
   void set_up_from_outside();
   void serve();
   void serve(Message message);
