@@ -183,7 +183,7 @@ TEST_CASE("a failed unit is forgotten by delete") {
   need_systemd();
   Scope b;
   b.set("annotations",
-        R"({"org.systemd.property.RuntimeMaxSec": "1", "org.systemd.property.TimeoutStopSec": "uint64 1"})");
+        R"({"org.systemd.property.RuntimeMaxSec": "5", "org.systemd.property.TimeoutStopSec": "uint64 1"})");
   b.launch();
   REQUIRE(test::eventually([&] { return b.status() == "stopped"; }, Seconds(20)));
   REQUIRE(test::eventually([&] { return b.shown("ActiveState") == "failed"; }, Seconds(20)));
