@@ -21,7 +21,17 @@ using namespace Catch::Matchers;
 
 namespace {
 
+std::string helper() {
+  const auto& runtime = test::runtime_path();
+  return runtime.substr(0, runtime.rfind('/') + 1) + "runtime-systemd";
+}
+
+void need_helper() {
+  if (::access(helper().c_str(), X_OK) != 0) test::skip("this build has no runtime-systemd (-Dsystemd=disabled)");
+}
+
 void need_systemd() {
+  need_helper();
   if (::access("/run/systemd/system", F_OK) != 0) test::skip("systemd is not this machine's first process");
   if (!test::pure_cgroup2()) test::skip("the machine's cgroup2 is not the only hierarchy");
 }
@@ -258,9 +268,8 @@ TEST_CASE("a property that this systemd does not know is left out where it may b
   need_systemd();
   Scope b;
   b.launch();
-  const auto helper = test::runtime_path().substr(0, test::runtime_path().rfind('/')) + "/runtime-systemd";
   const auto ask = [&](const std::string& unknown) {
-    return test::execute({.words = {helper},
+    return test::execute({.words = {helper()},
                           .input = "set\t30\t" + b.unit() + "\t\n" + unknown + "\tt\t1\nTasksMax\t!\tt\t31\nend\n",
                           .descriptors = {},
                           .environment = {},
@@ -293,6 +302,7 @@ TEST_CASE("an annotation that reaches beyond the container is refused") {
 }
 
 TEST_CASE("a cgroupsPath without three parts is refused by the systemd driver") {
+  need_helper();
   Bundle b;
   b.global_options = {"--systemd-cgroup"};
   const auto r = b.set("linux.cgroupsPath", "\"/a/path\"").args({"exit", "0"}).create();
@@ -303,6 +313,7 @@ TEST_CASE("a cgroupsPath without three parts is refused by the systemd driver") 
 }
 
 TEST_CASE("without a bus the systemd driver says where it looked") {
+  need_helper();
   const FakeRun no_bus;
   Bundle b;
   b.global_options = {"--systemd-cgroup"};
@@ -313,6 +324,7 @@ TEST_CASE("without a bus the systemd driver says where it looked") {
 }
 
 TEST_CASE("a bus that never answers is given up after half a minute") {
+  need_helper();
   const FakeRun run;
   const auto bus = run.silent_bus();
   Bundle b;
