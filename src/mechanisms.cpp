@@ -2,6 +2,7 @@
 // What the library can do, out of the tables that it works with.
 #include "features.hpp"
 #include "kernel/seccomp.hpp"
+#include "kernel/systemd.hpp"
 #include "spec/mount_options.hpp"
 #include "spec/names.hpp"
 
@@ -37,6 +38,10 @@ Mechanisms mechanisms() {
   known.unsafe_annotations = {"org.criu.config", "run.oci."};
   known.libseccomp_release = libseccomp_release();
   known.cgroup_v2 = true;
+  known.cgroup_systemd = known.cgroup_systemd_user = has_systemd_driver();
+  if (has_systemd_driver())
+    known.unsafe_annotations.insert(known.unsafe_annotations.end(),
+                                    {"org.systemd.property.", "run.oci.systemd.subgroup"});
   known.rdma = true;
   known.apparmor = true;
   known.selinux = true;

@@ -307,6 +307,100 @@ std::string describe_failure(const Command& command, const Outcome& outcome) {
          ", stderr: " + without_last_newline(outcome.errors);
 }
 
+class Dialogue::Partner {
+ public:
+  Partner(Pipe input, Pipe output, Birth& birth, const Command& command)
+      : child_(birth),
+        input_(std::move(input.write)),
+        output_(std::move(output.read)),
+        deadline_(now_ms() + command.timeout_s * 1000) {
+    if (birth.failed) throw Error::system(std::string(birth.failed) + " " + command.path, birth.code);
+    ::fcntl(input_.get(), F_SETFL, O_NONBLOCK);
+    // What a pipe does not hold is written while waiting for the answer.
+    rest_ = command.input;
+    write_input();
+  }
+
+  std::optional<std::string> next_line() {
+    for (;;) {
+      if (const auto end = seen_.find('\n'); end != std::string::npos) {
+        auto line = seen_.substr(0, end);
+        seen_.erase(0, end + 1);
+        return line;
+      }
+      if (!read_more()) return std::nullopt;
+    }
+  }
+
+  void dismiss() {
+    static constexpr int patience_ms = 1000;
+    input_.reset();
+    if (!sys::has_ended(child_.process(), patience_ms)) child_.kill();
+    Outcome outcome;
+    child_.reap(outcome);
+  }
+
+ private:
+  void write_input() {
+    if (rest_.empty()) return;
+    PipeSignalHeld signals;
+    const auto written = ::write(input_.get(), rest_.data(), rest_.size());
+    if (written > 0) rest_.erase(0, static_cast<std::size_t>(written));
+    if (written >= 0 || errno == EAGAIN || errno == EINTR) return;
+    signals.broke();
+    rest_.clear();
+  }
+
+  /// False at the end of its output.
+  bool read_more() {
+    std::array<pollfd, 2> ready{{{output_.get(), POLLIN, 0}, {rest_.empty() ? -1 : input_.get(), POLLOUT, 0}}};
+    const auto left = deadline_ - now_ms();
+    if (left <= 0) throw Error("timed out", ETIMEDOUT);
+    if (::poll(ready.data(), ready.size(), static_cast<int>(left)) < 0) {
+      if (errno == EINTR) return true;
+      throw Error::system("poll");
+    }
+    if (ready[1].revents != 0) write_input();
+    if (ready[0].revents == 0) return true;
+    std::array<char, kept_output> block;
+    const auto got = ::read(output_.get(), block.data(), block.size());
+    if (got > 0) seen_.append(block.data(), static_cast<std::size_t>(got));
+    return got > 0 || (got < 0 && errno == EINTR);
+  }
+
+  Child child_;
+  Fd input_, output_;
+  std::int64_t deadline_;
+  std::string rest_;  ///< of the input
+  std::string seen_;  ///< of the output, and not asked for yet
+};
+
+Dialogue::Dialogue(const Command& command) {
+  auto input = make_pipe();
+  auto output = make_pipe();
+  const std::vector<std::string> path_alone{command.path};
+  const auto argv = pointers(command.args.empty() ? path_alone : command.args);
+  const auto env = command.env ? pointers(*command.env) : std::vector<char*>{};
+  Birth birth{.path = command.path.c_str(),
+              .argv = argv.data(),
+              .envp = command.env ? env.data() : environ,
+              .cwd = command.cwd.c_str(),
+              .streams = {input.read.get(), output.write.get(), STDERR_FILENO},
+              .parent = ::getpid()};
+  partner_ = std::make_unique<Partner>(std::move(input), std::move(output), birth, command);
+}
+
+Dialogue::Dialogue(Dialogue&&) noexcept = default;
+Dialogue::~Dialogue() = default;
+
+std::optional<std::string> Dialogue::next_line() {
+  return partner_->next_line();
+}
+
+void Dialogue::dismiss() {
+  partner_->dismiss();
+}
+
 std::string run_successfully(const Command& command) {
   auto outcome = run(command);
   if (!outcome.succeeded()) throw Error(describe_failure(command, outcome));

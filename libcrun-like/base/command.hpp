@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running another program to its end: hooks, newuidmap.
+// Running another program: hooks and newuidmap to their end, the one that speaks with systemd while it is needed.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,5 +46,26 @@ std::string describe_failure(const Command& command, const Outcome& outcome);
 /// The same for callers to whom anything but success is an error. Returns the standard output.
 /// @throws Error with describe_failure's text
 std::string run_successfully(const Command& command);
+
+/// A program that is asked something, answers in lines, and stays until it is dismissed. Killed with the object.
+class Dialogue {
+ public:
+  /// Starts it with command.input on its standard input, which stays open. Its standard error is the caller's.
+  /// @throws Error when it cannot be started
+  explicit Dialogue(const Command& command);
+  Dialogue(Dialogue&&) noexcept;
+  Dialogue& operator=(Dialogue&&) = delete;
+  ~Dialogue();
+
+  /// Its next line, without the newline; nothing when it has closed its standard output.
+  /// @throws Error when that takes longer than command.timeout_s after the start
+  std::optional<std::string> next_line();
+  /// Closes its standard input and waits until it has ended; kills it when that takes too long.
+  void dismiss();
+
+ private:
+  class Partner;
+  std::unique_ptr<Partner> partner_;
+};
 
 }  // namespace oci

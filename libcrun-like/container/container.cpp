@@ -239,6 +239,7 @@ void remove_remains(const Store& store, const std::string& id) {
   const auto monitoring = directory->recall("resctrl_monitoring");
   remove_resctrl_group({resctrl, monitoring, !resctrl.empty(), !monitoring.empty()});
   clear_host_view(*directory);
+  forget_unit(unit_from_text(directory->recall("unit")));
   directory->remove();
 }
 

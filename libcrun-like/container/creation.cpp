@@ -17,6 +17,7 @@
 #include "container/schedule.hpp"
 #include "container/sources.hpp"
 #include "init/scheduling.hpp"
+#include "kernel/cgroup_apply.hpp"
 #include "kernel/id_maps.hpp"
 #include "kernel/terminal.hpp"
 #include "plan/create.hpp"
@@ -94,6 +95,7 @@ void Creation::stand() {
   if (mounts_in_host_view(spec_)) remember_host_view(state_, record_.rootfs);
   in_context([] { return std::string("unable to start container process"); },
              [&] {
+               cgroup_->begin();
                enter_resctrl();
                launch();
                set_up_from_outside();
@@ -114,6 +116,7 @@ void Creation::enter_resctrl() {
 }
 
 void Creation::launch() {
+  prepare_cgroup();
   CreatePlan request{.spec = spec_,
                      .host = host_,
                      .id = id_,
@@ -134,11 +137,34 @@ void Creation::launch() {
   if (record_.resctrl) request.resctrl_tasks = open_resctrl_tasks(*record_.resctrl);
   if (starter_ == Starter::later_command) request.start_fifo = state_.make_start_fifo();
   auto plan = plan_create(std::move(request));
-  child_.emplace(Child::launch(std::move(plan), cgroup_->prepare()));
+  give_birth(std::move(plan));
   if (filter && filter->agent)
     child_->deliver_listener_by([this, agent = std::move(*filter->agent)](FdRef listener, pid_t process) {
       send_listener(agent, listener, state_of(record_, "creating"), process);
     });
+}
+
+void Creation::give_birth(InitPlan plan) {
+  try {
+    child_.emplace(Child::launch(std::move(plan), FdRef(birthplace_)));
+  } catch (const Error& error) {
+    const auto cgroup = birthplace_ < 0 ? std::nullopt : Cgroup::try_open(record_.cgroup);
+    const auto why = cgroup ? why_no_entry(*cgroup, error.code()) : std::string();
+    if (why.empty()) throw;
+    const bool is_users = !record_.unit.bus.empty();
+    throw Error(std::string(error.what()) + ": " + why +
+                    (is_users ? "; call the runtime below the user's manager (systemd-run --user --scope …)" : ""),
+                error.code());
+  }
+}
+
+void Creation::prepare_cgroup() {
+  birthplace_ = cgroup_->prepare().get();
+  record_.unit = cgroup_->unit();
+  if (!record_.unit.empty()) state_.remember("unit", to_text(record_.unit));
+  if (!record_.cgroup.empty()) return;
+  record_.cgroup = cgroup_->path();
+  if (!record_.cgroup.empty()) state_.remember("cgroup", record_.cgroup);
 }
 
 /// What only this side may or need do, while the child is at its mounts.

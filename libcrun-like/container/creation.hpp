@@ -49,7 +49,9 @@ class Creation {
  private:
   void read_config();
   void enter_resctrl();
+  void prepare_cgroup();
   void launch();
+  void give_birth(InitPlan plan);
   void set_up_from_outside();
   void serve();
   void serve(Message message);
@@ -67,6 +69,7 @@ class Creation {
   Inheritance inheritance_;
   StateDirectory state_;
   std::unique_ptr<CgroupManager> cgroup_;
+  int birthplace_ = -1;  ///< of cgroup_
   Record record_;
   std::optional<ResctrlMaking> resctrl_;
   std::optional<Child> child_;

@@ -70,6 +70,14 @@ void end_remembered_process(const StateDirectory& directory) {
   if (record.pid > 0) end_processes(std::nullopt, first_process(record));
 }
 
+void forget_unit(const SystemdUnit& unit) {
+  try {
+    remove_unit(unit);
+  } catch (const Error& error) {
+    log::warning(std::string(error.what()) + "; its cgroup is gone");
+  }
+}
+
 void remove_container(StateDirectory& directory, const Record& record, bool force) {
   const auto cgroup = cgroup_of(record);
   const auto process = first_process(record);
@@ -78,6 +86,7 @@ void remove_container(StateDirectory& directory, const Record& record, bool forc
   if (cgroup) cgroup->remove();
   if (record.resctrl) remove_resctrl_group(*record.resctrl);
   clear_host_view(directory);
+  forget_unit(record.unit);
   directory.remove();
   // runtime.md, "Lifecycle", 13: a failing poststop hook is a warning, and the others run all the same.
   const auto state = state_json({record.id, "stopped", record.bundle, record.annotations}, 0);

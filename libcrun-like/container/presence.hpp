@@ -28,6 +28,10 @@ Status status_of(const StateDirectory& directory, const Record& record);
 /// has ended.
 void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidfd>& process);
 
+/// Behind the removal of its cgroup there is nothing left of a unit but what systemd remembers of it. A bus that cannot
+/// be asked for that, because there is none any more, keeps no container from being deleted.
+void forget_unit(const SystemdUnit& unit);
+
 /// Ends what lives, removes cgroup and directory, runs the poststop hooks. Without `force` what lives in the cgroup of
 /// a container that has ended on its own, and that had a pid namespace of its own, is another's, and an error.
 void remove_container(StateDirectory& directory, const Record& record, bool force);

@@ -12,6 +12,7 @@ namespace {
 struct Own {
   std::string bundle;
   std::uint32_t cgroup_driver = 0;
+  std::string unit;
   std::int32_t namespaces = 0;
   bool in_user_namespace = false;
   bool no_new_keyring = false;
@@ -45,6 +46,7 @@ template <>
 inline constexpr auto fields<Own> = std::array{
     field<&Own::bundle>("bundle", required),
     field<&Own::cgroup_driver>("cgroup_driver", required),
+    field<&Own::unit>("unit"),
     field<&Own::namespaces>("namespaces", required),
     field<&Own::in_user_namespace>("in_user_namespace"),
     field<&Own::no_new_keyring>("no_new_keyring"),
@@ -113,6 +115,7 @@ std::string encode(const Record& record) {
     out.member("intel_rdt_mon_path", record.resctrl->monitoring_path);
   out.key("config").open_object().member("rootfs", record.rootfs).close_object();
   out.key("runtime").open_object().member("bundle", record.bundle);
+  if (!record.unit.empty()) out.member("unit", to_text(record.unit));
   out.key("cgroup_driver").number(static_cast<int>(record.cgroup_driver)).key("namespaces").number(record.namespaces);
   out.key("in_user_namespace").boolean(record.in_user_namespace).key("no_new_keyring").boolean(record.no_new_keyring);
   if (record.resctrl) {
@@ -143,6 +146,7 @@ Record decode_record(std::string text) {
   record.rootfs = std::move(file.config.rootfs);
   record.cgroup = std::move(file.cgroup_paths[""]);
   record.cgroup_driver = static_cast<CgroupDriver>(file.own.cgroup_driver);
+  record.unit = unit_from_text(file.own.unit);
   record.namespaces = file.own.namespaces;
   record.in_user_namespace = file.own.in_user_namespace;
   record.no_new_keyring = file.own.no_new_keyring;

@@ -215,13 +215,14 @@ void Restoration::enter_namespaces(criu::Options& out, std::vector<Fd>& opened) 
 
 /// What criu restores is born where criu is.
 void Restoration::place_in_cgroup(pid_t pid, criu::Options& out) {
-  if (const auto& directory = cgroup_->prepare())
-    write_file(directory, "cgroup.procs", std::to_string(pid));
-  else
-    cgroup_->adopt(pid);
+  if (const auto& directory = cgroup_->prepare()) write_file(directory, "cgroup.procs", std::to_string(pid));
+  cgroup_->adopt(pid);
   in_context([] { return "unable to apply cgroup configuration"; },
              [&] { cgroup_->apply(config_.spec.linux.resources); });
+  if (record_.cgroup.empty() && !cgroup_->path().empty()) state_.remember("cgroup", cgroup_->path());
   record_.cgroup = cgroup_->path();
+  record_.unit = cgroup_->unit();
+  if (!record_.unit.empty()) state_.remember("unit", to_text(record_.unit));
   out.cgroup_roots = cgroups_of(pid);
 }
 

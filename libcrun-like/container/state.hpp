@@ -3,7 +3,9 @@
 //
 //   <root>/<id>/            made first: the lock against a second create (mkdir is atomic)
 //               bundle      a link to the bundle        } before the first side effect, so that `delete --force` finds
-//               cgroup      a link to the cgroup        } what a create that was killed has left behind
+//               cgroup      a link to the cgroup        } what a create that was killed has left behind; a cgroup that
+//                                                       } systemd makes is known, with its unit, only thereafter
+//               unit        the unit and its bus, as a link that leads nowhere
 //               resctrl     a link to the resctrl group     } that create makes
 //               resctrl_monitoring  one to the monitoring group   }
 //               process     "PID:START TIME", as a link that leads nowhere: the process, should state.json get lost
@@ -19,6 +21,7 @@
 
 #include "base/handle.hpp"
 #include "kernel/resctrl.hpp"
+#include "kernel/systemd.hpp"
 #include "oci/container.hpp"
 #include "oci/spec.hpp"
 
@@ -34,6 +37,7 @@ struct Record {
   std::string rootfs;
   std::string cgroup;  ///< absolute directory; empty: none
   CgroupDriver cgroup_driver = CgroupDriver::cgroupfs;
+  SystemdUnit unit{};  ///< no name: systemd made none
   int namespaces = 0;  ///< CLONE_NEW… of those that differ from the runtime's
   bool in_user_namespace = false;
   bool no_new_keyring = false;

@@ -5,8 +5,10 @@
 #include "container/presence.hpp"
 #include "kernel/cgroup_apply.hpp"
 #include "kernel/cgroup_manager.hpp"
+#include "kernel/cgroup_systemd.hpp"
 #include "kernel/device_filter.hpp"
 #include "kernel/resctrl.hpp"
+#include "kernel/systemd_limits.hpp"
 #include "oci/container.hpp"
 #include "spec/decode.hpp"
 
@@ -42,19 +44,24 @@ class ClassChange {
 /// In the state directory, once an update has set device rules: those of config.json hold no longer.
 constexpr const char* changed_rules = "devices";
 
+struct DeviceChange {
+  std::vector<DeviceRule> rules;  ///< all that hold
+  DeviceProgram program;
+};
+
 /// Nothing when `rules` do not ask for a change. containerd's CRI sends the rules of config.json with every update, and
 /// a program that somebody else (NVIDIA's hook) has put in the place of ours since must outlive that. What config.json
 /// says of devices decides which of the default rules hold, as it did at create.
-std::optional<DeviceProgram> program_for(const StateDirectory& directory, const std::vector<DeviceRule>& rules) {
+std::optional<DeviceChange> device_change(const StateDirectory& directory, const std::vector<DeviceRule>& rules) {
   if (rules.empty()) return std::nullopt;
   const auto config = in_context([&] { return directory.path("config.json"); },
                                  [&] { return decode_spec(read_file(directory.fd(), "config.json", largest_config)); });
   const bool changed_before = !directory.recall(changed_rules).empty();
   if (!changed_before && rules == config.linux.resources.devices) return std::nullopt;
-  auto program = at_path([] { return "linux.resources"; },
-                         [&] { return device_program(effective_device_rules(rules, config.linux.devices)); });
+  auto effective = effective_device_rules(rules, config.linux.devices);
+  auto program = at_path([] { return "linux.resources"; }, [&] { return device_program(effective); });
   if (!changed_before) directory.remember(changed_rules, "changed");
-  return program;
+  return DeviceChange{std::move(effective), std::move(program)};
 }
 
 void replace_program(const Cgroup& cgroup, const DeviceProgram& program) {
@@ -68,13 +75,31 @@ void replace_program(const Cgroup& cgroup, const DeviceProgram& program) {
   }
 }
 
-/// Everything or nothing. A cgroup driver that keeps limits of its own hears of the change here, before the kernel
-/// does, and of the failure, should there be one.
-void change_cgroup(const Cgroup& cgroup, const Resources& change, const std::optional<DeviceProgram>& program) {
+/// systemd keeps the limits of its units, and would write the old ones with the next daemon-reload.
+SystemdProperties properties_of(const CgroupHost& host, const Cgroup& cgroup, const Resources& change,
+                                const std::optional<DeviceChange>& devices) {
+  auto properties = at_path([] { return "linux.resources"; },
+                            [&] { return limit_properties(host, completed(change, present_limits(cgroup, change))); });
+  if (devices)
+    for (auto& property : device_properties(devices->rules)) properties.push_back(std::move(property));
+  return properties;
+}
+
+/// Everything or nothing. systemd comes last: the kernel is the stricter of the two, and what it has taken can be taken
+/// back from it.
+void change_cgroup(const SystemdUnit& unit, const Cgroup& cgroup, Resources change,
+                   const std::optional<DeviceChange>& devices) {
+  const auto host = CgroupHost::probe();
+  SystemdProperties properties;
+  if (!unit.empty()) {
+    change = as_systemd_changes(cgroup, std::move(change));
+    properties = properties_of(host, cgroup, change, devices);
+  }
   Journal journal(cgroup);
   try {
-    change_limits(CgroupHost::probe(), cgroup, change, journal);
-    if (program) replace_program(cgroup, *program);
+    change_limits(host, cgroup, change, journal);
+    if (devices) replace_program(cgroup, devices->program);
+    set_unit_properties(unit, std::move(properties));
   } catch (...) {
     journal.undo();
     throw;
@@ -89,10 +114,10 @@ void Container::update(const Resources& change, const IntelRdt& rdt) const {
   const auto record = existing(directory);
   if (status_of(directory, record) == Status::stopped) throw Error("container not running", ESRCH);
   ClassChange class_change(record, rdt);
-  const auto program = program_for(directory, change.devices);
+  const auto devices = device_change(directory, change.devices);
   const auto cgroup = cgroup_of(record);
   if (!cgroup) throw Error("the container has no cgroup, and only a cgroup has limits that can be changed", ENOENT);
-  change_cgroup(*cgroup, change, program);
+  change_cgroup(record.unit, *cgroup, change, devices);
   class_change.keep();
 }
 

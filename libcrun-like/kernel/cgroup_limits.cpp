@@ -231,7 +231,8 @@ std::vector<std::string> without_meaning(const Resources& resources) {
   if (const auto& cpu = resources.cpu) {
     note(cpu->realtime_runtime.value_or(0) != 0, "cpu.realtimeRuntime", "cgroup v2 does not limit realtime processes");
     note(cpu->realtime_period.value_or(0) != 0, "cpu.realtimePeriod", "cgroup v2 does not limit realtime processes");
-    note(cpu->idle.value_or(0) == 1 && cpu->shares.value_or(0) != 0, "cpu.shares", "cpu.idle gives the lowest weight");
+    note(cpu->idle.value_or(0) == 1 && cpu->shares.value_or(0) != 0, "cpu.shares",
+         "unable to apply both: cpu.idle gives the lowest weight");
   }
   if (const auto& io = resources.block_io) {
     const bool leaf = std::any_of(io->weight_device.begin(), io->weight_device.end(),

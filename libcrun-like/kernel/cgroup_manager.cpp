@@ -9,6 +9,7 @@
 #include "kernel/cgroup.hpp"
 #include "kernel/cgroup_apply.hpp"
 #include "kernel/cgroup_limits.hpp"
+#include "kernel/cgroup_systemd.hpp"
 #include "kernel/device_filter.hpp"
 
 namespace oci {
@@ -65,6 +66,19 @@ bool is_unprivileged() {
   return ::geteuid() != 0 || in_user_namespace();
 }
 
+void restrict_devices(const Cgroup& cgroup, const std::vector<DeviceRule>& rules, bool fresh) {
+  const auto field = [] { return "linux.resources"; };
+  const DeviceProgram program = at_path(field, [&] { return device_program(rules); });
+  try {
+    in_context([&] { return std::string(field()) + ".devices"; },
+               [&] { attach_device_program(cgroup.directory(), program, fresh); });
+  } catch (const Error&) {
+    // Whoever has no privilege over bpf(2) has none over devices either: outside of the initial user namespace the
+    // kernel makes no device nodes, and those that are there answer to the host's permissions.
+    if (!is_unprivileged()) throw;
+  }
+}
+
 class CgroupfsCgroups final : public CgroupManager {
  public:
   CgroupfsCgroups(CgroupHost host, const std::string& id, const Linux& config)
@@ -97,7 +111,7 @@ class CgroupfsCgroups final : public CgroupManager {
   void apply(const Resources& resources) override {
     if (cgroup_) {
       write_limits(host_, *cgroup_, resources);
-      restrict_devices(resources);
+      restrict_devices(*cgroup_, effective_device_rules(resources.devices, devices_), fresh_);
     } else if (has_limits(resources)) {
       // The words are those of runc, which engines and its test suite know.
       throw Error("rootless needs no limits + no cgrouppath when no permission is granted for cgroups: " + unavailable_,
@@ -175,20 +189,6 @@ class CgroupfsCgroups final : public CgroupManager {
     return may_do_without_ && (code == EACCES || code == EPERM || code == EROFS) && is_unprivileged();
   }
 
-  void restrict_devices(const Resources& resources) {
-    const auto field = [] { return "linux.resources"; };
-    const DeviceProgram program =
-        at_path(field, [&] { return device_program(effective_device_rules(resources.devices, devices_)); });
-    try {
-      in_context([&] { return std::string(field()) + ".devices"; },
-                 [&] { attach_device_program(cgroup_->directory(), program, fresh_); });
-    } catch (const Error&) {
-      // Whoever has no privilege over bpf(2) has none over devices either: outside of the initial user namespace the
-      // kernel makes no device nodes, and those that are there answer to the host's permissions.
-      if (!is_unprivileged()) throw;
-    }
-  }
-
   CgroupHost host_;
   std::string path_;
   bool may_do_without_;  ///< nobody asked for this very path
@@ -200,9 +200,9 @@ class CgroupfsCgroups final : public CgroupManager {
 };
 
 std::unique_ptr<CgroupManager> make_cgroup_manager(CgroupDriver driver, const std::string& id, const Spec& spec) {
-  if (driver == CgroupDriver::systemd) throw Error("the systemd cgroup driver is not there yet: use cgroupfs", ENOSYS);
   if (driver == CgroupDriver::disabled) return std::make_unique<DisabledCgroups>();
   CgroupHost host = CgroupHost::probe();
+  if (driver == CgroupDriver::systemd) return make_systemd_manager(std::move(host), id, spec);
   if (host.mount.empty()) return std::make_unique<MissingCgroups>();
   return std::make_unique<CgroupfsCgroups>(std::move(host), id, spec.linux);
 }

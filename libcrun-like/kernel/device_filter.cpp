@@ -85,6 +85,29 @@ Rule parse(const DeviceRule& rule) {
           .access = access_bits(rule.access)};
 }
 
+std::vector<Rule> parse(const std::vector<DeviceRule>& rules) {
+  if (rules.size() > most_rules)
+    throw Error("devices: " + std::to_string(rules.size()) + " rules are more than a device program can hold", E2BIG);
+  std::vector<Rule> parsed;
+  parsed.reserve(rules.size());
+  for (std::size_t i = 0; i < rules.size(); ++i)
+    parsed.push_back(at_path([&] { return "devices[" + std::to_string(i) + "]"; }, [&] { return parse(rules[i]); }));
+  return parsed;
+}
+
+const char* type_letter(const std::optional<std::uint32_t>& type) noexcept {
+  if (!type) return "a";
+  return *type == BPF_DEVCG_DEV_BLOCK ? "b" : "c";
+}
+
+std::string access_letters(std::uint32_t access) {
+  std::string letters;
+  if ((access & BPF_DEVCG_ACC_READ) != 0) letters += 'r';
+  if ((access & BPF_DEVCG_ACC_WRITE) != 0) letters += 'w';
+  if ((access & BPF_DEVCG_ACC_MKNOD) != 0) letters += 'm';
+  return letters;
+}
+
 /// Rules in the order in which the program asks them, and its answer when none of them has decided.
 struct Decisions {
   std::vector<Rule> rules;
@@ -272,14 +295,17 @@ std::vector<DeviceRule> effective_device_rules(const std::vector<DeviceRule>& ru
   return all;
 }
 
+DeviceDecisions device_decisions(const std::vector<DeviceRule>& rules) {
+  const Decisions decisions = fold(parse(rules));
+  DeviceDecisions result;
+  result.otherwise = decisions.otherwise;
+  for (const auto& rule : decisions.rules)
+    result.rules.push_back({rule.allow, type_letter(rule.type), rule.major, rule.minor, access_letters(rule.access)});
+  return result;
+}
+
 DeviceProgram device_program(const std::vector<DeviceRule>& rules) {
-  if (rules.size() > most_rules)
-    throw Error("devices: " + std::to_string(rules.size()) + " rules are more than a device program can hold", E2BIG);
-  std::vector<Rule> parsed;
-  parsed.reserve(rules.size());
-  for (std::size_t i = 0; i < rules.size(); ++i)
-    parsed.push_back(at_path([&] { return "devices[" + std::to_string(i) + "]"; }, [&] { return parse(rules[i]); }));
-  const Decisions decisions = fold(parsed);
+  const Decisions decisions = fold(parse(rules));
   return {Assembler().assemble(decisions), decisions.otherwise && decisions.rules.empty()};
 }
 

@@ -17,6 +17,16 @@ namespace oci {
 std::vector<DeviceRule> effective_device_rules(const std::vector<DeviceRule>& rules,
                                                const std::vector<Device>& devices);
 
+/// The same rules without what decides nothing. None overlaps with another that says otherwise unless it stands in
+/// front of it: asked in this order, the first that has the device and the access decides.
+struct DeviceDecisions {
+  std::vector<DeviceRule> rules;
+  bool otherwise = false;  ///< the answer when none has decided
+};
+
+/// @throws Error as device_program()
+DeviceDecisions device_decisions(const std::vector<DeviceRule>& rules);
+
 /// What the kernel asks for each mknod(2) and open(2) of a device by a process in the cgroup.
 struct DeviceProgram {
   std::vector<bpf_insn> instructions;

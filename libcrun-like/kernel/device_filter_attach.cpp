@@ -54,7 +54,17 @@ Fd load(const DeviceProgram& program) {
   return std::move(tried.fd);
 }
 
-/// The programs attached to this very cgroup, not to its ancestors.
+/// systemd looks after its own program, and attaches it again when it misses it.
+bool is_systemds(int program) noexcept {
+  bpf_prog_info info{};
+  bpf_attr attributes{};
+  attributes.info.bpf_fd = static_cast<std::uint32_t>(program);
+  attributes.info.info_len = sizeof info;
+  attributes.info.info = address(&info);
+  return bpf(BPF_OBJ_GET_INFO_BY_FD, attributes) == 0 && std::string_view(info.name) == "sd_devices";
+}
+
+/// The programs attached to this very cgroup, not to its ancestors, and not by systemd.
 std::vector<Fd> attached_programs(FdRef cgroup) {
   std::array<std::uint32_t, most_programs> ids{};
   bpf_attr attributes{};
@@ -70,7 +80,8 @@ std::vector<Fd> attached_programs(FdRef cgroup) {
     const int fd = bpf(BPF_PROG_GET_FD_BY_ID, one);
     if (fd < 0 && errno == ENOENT) continue;  // detached meanwhile
     if (fd < 0) throw Error::system("open the cgroup's device program (BPF_PROG_GET_FD_BY_ID)");
-    programs.emplace_back(fd);
+    Fd program(fd);
+    if (!is_systemds(fd)) programs.push_back(std::move(program));
   }
   return programs;
 }
