@@ -18,6 +18,7 @@
 using namespace oci;
 using namespace std::chrono_literals;
 using namespace test;
+using Catch::Matchers::StartsWith;
 
 TEST_CASE("mountinfo is read with its optional fields, lists of options, and escapes") {
   const std::string text =
