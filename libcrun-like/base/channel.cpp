@@ -24,7 +24,7 @@ struct Header {
 static_assert(std::has_unique_object_representations_v<Header>);
 
 /// Enough for any message of ours; the two ends are of one build, so the number is no protocol.
-constexpr std::size_t longest_text = 32 * 1024;
+constexpr std::size_t longest_text = std::size_t{32} * 1024;
 
 /// Room for one SCM_RIGHTS message with one descriptor, aligned as cmsg(3) wants it.
 union AttachedFd {

@@ -125,8 +125,6 @@ std::optional<Message> Child::next() {
       return std::nullopt;
     }
     verify(*message);
-    // One, as planned: a second could only come from who has seized the process, for whoever waits at the other end.
-    if (message->word == Word::terminal && std::exchange(has_sent_terminal_, true)) throw unplanned();
     if (message->word == Word::failure) throw failure(*message);
     if (!serve_filter(*message)) return message;
   }
@@ -172,13 +170,16 @@ void Child::hand_over_listener() {
 
 /// What follows a Fork may be under the eyes, and in the hands, of others: it is not asked to do what its plan does not
 /// say, and nothing that lies behind it.
-void Child::verify(const Message& message) const {
+void Child::verify(const Message& message) {
   std::size_t first = 0;
   if (has_forked())
     while (!std::holds_alternative<Fork>(plan_.steps.at(first++).action)) continue;
   // A terminal may have been sent before the Fork and be read behind it: nobody waits for an answer to it.
   const bool in_plan = message.step < plan_.steps.size() && (message.step >= first || message.word == Word::terminal);
-  if (!in_plan || (message.word != Word::failure && !may_say(plan_.steps[message.step].action, message.word)))
+  // A second one could only come from who has seized the process, for whoever waits at the other end.
+  const bool is_repeated = message.word == Word::terminal && std::exchange(has_sent_terminal_, true);
+  if (is_repeated || !in_plan ||
+      (message.word != Word::failure && !may_say(plan_.steps[message.step].action, message.word)))
     throw unplanned();
 }
 

@@ -58,7 +58,7 @@ class Child {
   bool serve_filter(const Message& message);
   void attend_listener();
   void hand_over_listener();
-  void verify(const Message& message) const;
+  void verify(const Message& message);
   [[noreturn]] void fail_silently();
   Error failure(const Message& message);
 
