@@ -27,6 +27,7 @@ trap 'clean_up' EXIT
 make_tree() {
   local tree=$1 name
   mkdir -p "$tree"/{bin,etc,tmp,root,work}
+  chmod 1777 "$tree/tmp"
   cp "$(command -v busybox)" "$tree/bin/busybox"
   for name in $(busybox --list); do [ "$name" = busybox ] || ln -s busybox "$tree/bin/$name"; done
   printf 'root:x:0:0:root:/root:/bin/sh\nguest:x:1000:1000:guest:/work:/bin/sh\n' >"$tree/etc/passwd"
