@@ -39,9 +39,7 @@ Mechanisms mechanisms() {
   known.libseccomp_release = libseccomp_release();
   known.cgroup_v2 = true;
   known.cgroup_systemd = known.cgroup_systemd_user = has_systemd_driver();
-  if (has_systemd_driver())
-    known.unsafe_annotations.insert(known.unsafe_annotations.end(),
-                                    {"org.systemd.property.", "run.oci.systemd.subgroup"});
+  if (has_systemd_driver()) known.unsafe_annotations.insert(known.unsafe_annotations.end(), {"org.systemd.property."});
   known.rdma = true;
   known.apparmor = true;
   known.selinux = true;

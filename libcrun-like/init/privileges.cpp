@@ -56,7 +56,19 @@ void perform(const JoinKeyring& keyring, Scene& scene) {
   throw Error::system("join the session keyring " + keyring.name);
 }
 
+namespace {
+
+/// A /proc that has this process: a pid namespace that is joined is entered last, and until then its /proc has not.
+void use_proc_with_self(Scene& scene) {
+  if (::faccessat(proc_of(scene).get(), "thread-self/attr", F_OK, 0) == 0 || errno != ENOENT) return;
+  scene.proc.reset();
+  proc_of(scene);
+}
+
+}  // namespace
+
 void perform(const SetLabel& label, Scene& scene) {
+  use_proc_with_self(scene);
   try {
     const auto file = open_proc(scene, "thread-self/attr/" + label.file, O_WRONLY);
     write_all(file, label.text, "/proc/thread-self/attr/" + label.file);

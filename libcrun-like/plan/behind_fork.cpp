@@ -61,12 +61,17 @@ Calls calls_of(const SetLimit& step) {
 
 /// init/limits.cpp; a scheduler that only the runtime may set is asked for (init/meet.cpp, ask())
 Calls calls_of(const SetScheduler& /*step*/) {
-  return {{SYS_sched_setattr, {0, unknown, 0}}, {SYS_recvmsg, {unknown, unknown, std::uint64_t{MSG_CMSG_CLOEXEC}}}};
+  return {{SYS_sched_setattr, {0, unknown, 0}}, {SYS_write, {}}, {SYS_read, {}}};
 }
 
 /// init/meet.cpp
 Calls calls_of(const Meet& /*step*/) {
-  return {{SYS_prctl, {PR_SET_PDEATHSIG, 0}}, {SYS_write, {}}, {SYS_read, {}}, {SYS_close, {}}};
+  return {{SYS_prctl, {PR_SET_PDEATHSIG, 0}},
+          {SYS_getpid, {}},
+          {SYS_rt_sigaction, {}},
+          {SYS_write, {}},
+          {SYS_read, {}},
+          {SYS_close, {}}};
 }
 Calls calls_of(const AwaitStart& /*step*/) {
   return {{SYS_read, {unknown, unknown, 1}}};

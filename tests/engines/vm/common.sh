@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the suites of this directory share; sourced by bash. They run as root in the test machine (tests/vm), each from a machine
+# that nobody has used: they start the daemons they want and need not end them.
+#
+# RUNTIME is a program of the share, or a name to look up, so that crun and runc go through the same tests.
+# shellcheck source-path=SCRIPTDIR
+
+: "${RUNTIME:=/share/build/src/runtime}"
+case $RUNTIME in
+  */*) # From a share every page is fetched through a socket; besides, engines run what is installed.
+    mkdir -p /usr/local/bin /usr/local/libexec
+    cp "$RUNTIME" /usr/local/bin/ || exit
+    RUNTIME=/usr/local/bin/$(basename "$RUNTIME")
+    ;;
+  *) RUNTIME=$(command -v "$RUNTIME") || { echo "there is no $RUNTIME here" >&2; exit 1; } ;;
+esac
+. "$(dirname "${BASH_SOURCE[0]}")/../lines.sh"
+tested=$(basename "$RUNTIME")
+[ -e /usr/lib/os-release ] && [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] || skip_all "not in the test machine"
+IFS=, read -r -a patterns <<<"${1-}"
+work=$(mktemp -d /var/tmp/engines-XXXXXX)
+chmod 711 "$work"
+# shellcheck disable=SC2154  # lines.sh has it
+trap 'clean_up' EXIT
+
+# make_tree DIRECTORY: a root file system of busybox
+make_tree() {
+  local tree=$1 name
+  mkdir -p "$tree"/{bin,etc,tmp,root,work}
+  chmod 1777 "$tree/tmp"
+  cp "$(command -v busybox)" "$tree/bin/busybox"
+  for name in $(busybox --list); do [ "$name" = busybox ] || ln -s busybox "$tree/bin/$name"; done
+  printf 'root:x:0:0:root:/root:/bin/sh\nguest:x:1000:1000:guest:/work:/bin/sh\n' >"$tree/etc/passwd"
+  printf 'root:x:0:\nguest:x:1000:\nstaff:x:50:guest\n' >"$tree/etc/group"
+  echo plain >"$tree/etc/not-a-program"
+}
+
+# in_cgroup PID FILE: what the file of the process's cgroup says
+in_cgroup() {
+  local path
+  path=$(sed -n 's/^0:://p' "/proc/$1/cgroup")
+  [ "$path" != / ] || fail "process $1 is in no cgroup of its own"
+  cat "/sys/fs/cgroup$path/$2"
+}
+
+# status_of COMMAND…: its exit status
+status_of() {
+  local status=0
+  "$@" >/dev/null 2>&1 || status=$?
+  echo $status
+}
+
+# within SECONDS COMMAND…: repeated until it succeeds. This machine is slow.
+within() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $end ] || return 1
+    sleep 0.2
+  done
+}
