@@ -66,7 +66,12 @@ Calls calls_of(const SetScheduler& /*step*/) {
 
 /// init/meet.cpp
 Calls calls_of(const Meet& /*step*/) {
-  return {{SYS_prctl, {PR_SET_PDEATHSIG, 0}}, {SYS_write, {}}, {SYS_read, {}}, {SYS_close, {}}};
+  return {{SYS_prctl, {PR_SET_PDEATHSIG, 0}},
+          {SYS_getpid, {}},
+          {SYS_rt_sigaction, {}},
+          {SYS_write, {}},
+          {SYS_read, {}},
+          {SYS_close, {}}};
 }
 Calls calls_of(const AwaitStart& /*step*/) {
   return {{SYS_read, {unknown, unknown, 1}}};

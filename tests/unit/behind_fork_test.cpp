@@ -238,10 +238,11 @@ TEST_CASE("a list of allowed calls, with a clone that makes no namespaces, is en
   // Docker's default profile has these among others, and this mask, where a container has no CAP_SYS_ADMIN.
   static constexpr std::uint64_t namespaces =
       CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP;
-  auto profile = test::deny({test::rule({"brk", "close", "execve", "exit_group", "ioctl", "madvise", "mmap", "mremap",
-                                         "munmap", "poll", "prctl", "read", "sendmsg", "setsid", "write"},
-                                        "SCMP_ACT_ALLOW"),
-                             test::rule({"clone"}, "SCMP_ACT_ALLOW", {{0, namespaces, 0, "SCMP_CMP_MASKED_EQ"}})});
+  auto profile =
+      test::deny({test::rule({"brk", "close", "execve", "exit_group", "getpid", "ioctl", "madvise", "mmap", "mremap",
+                              "munmap", "poll", "prctl", "read", "rt_sigaction", "sendmsg", "setsid", "write"},
+                             "SCMP_ACT_ALLOW"),
+                  test::rule({"clone"}, "SCMP_ACT_ALLOW", {{0, namespaces, 0, "SCMP_CMP_MASKED_EQ"}})});
   CHECK(comes_before_fork(exec_with(loaded(profile))));
   CHECK(comes_before_fork(create_with(loaded(profile))));
   profile.syscalls.front().names.erase(profile.syscalls.front().names.begin());
