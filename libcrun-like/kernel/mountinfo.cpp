@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/mountinfo.hpp"
 
+#include "base/files.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -14,21 +16,6 @@ std::string_view take(std::string_view& text, char separator) {
   return part;
 }
 
-/// Blanks, newlines and backslashes are written as \040 and the like.
-std::string unescaped(std::string_view text) {
-  static constexpr std::size_t digits = 3;
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned code = 0;
-    const char* first = text.data() + i + 1;
-    const bool is_escape = text[i] == '\\' && i + digits < text.size() &&
-                           std::from_chars(first, first + digits, code, 8).ptr == first + digits && code < 256;
-    result += is_escape ? static_cast<char>(code) : text[i];
-    if (is_escape) i += digits;
-  }
-  return result;
-}
-
 }  // namespace
 
 std::vector<MountEntry> parse_mountinfo(std::string_view text) {
@@ -40,8 +27,8 @@ std::vector<MountEntry> parse_mountinfo(std::string_view text) {
     if (std::from_chars(id.data(), id.data() + id.size(), entry.id).ec != std::errc{}) continue;
     take(line, ' ');  // parent
     take(line, ' ');  // device
-    entry.root = unescaped(take(line, ' '));
-    entry.point = unescaped(take(line, ' '));
+    entry.root = unescape_mountinfo(take(line, ' '));
+    entry.point = unescape_mountinfo(take(line, ' '));
     while (!line.empty() && take(line, ' ') != "-") continue;
     entry.type = take(line, ' ');
     if (!entry.type.empty()) entries.push_back(std::move(entry));
