@@ -14,6 +14,7 @@
 #include "container/hooks.hpp"
 #include "container/host_view.hpp"
 #include "container/notify.hpp"
+#include "container/presence.hpp"
 #include "container/schedule.hpp"
 #include "container/sources.hpp"
 #include "init/scheduling.hpp"
@@ -63,10 +64,7 @@ void Creation::take_back() noexcept {
     state_.keep();  // `delete --force` finds by it what is left
   }
   // runtime.md, "Lifecycle": a failure of create goes on at step 12, and 13 are the poststop hooks.
-  if (!ran_hooks_) return;
-  for (const auto& failure : run_every_hook(record_.poststop, "poststop", state_json(state_of(record_, "stopped"), 0),
-                                            record_.bundle, record_.annotations))
-    log::warning(failure);
+  if (ran_hooks_) run_poststop_hooks(record_);
 }
 
 void Creation::read_config() {

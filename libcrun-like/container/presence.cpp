@@ -78,6 +78,13 @@ void forget_unit(const SystemdUnit& unit) {
   }
 }
 
+void run_poststop_hooks(const Record& record) {
+  // runtime.md, "Lifecycle", 13: a failing poststop hook is a warning, and the others run all the same.
+  const auto state = state_json({record.id, "stopped", record.bundle, record.annotations}, 0);
+  for (const auto& failure : run_every_hook(record.poststop, "poststop", state, record.bundle, record.annotations))
+    log::warning(failure);
+}
+
 void remove_container(StateDirectory& directory, const Record& record, bool force) {
   const auto cgroup = cgroup_of(record);
   const auto process = first_process(record);
@@ -88,10 +95,7 @@ void remove_container(StateDirectory& directory, const Record& record, bool forc
   clear_host_view(directory);
   forget_unit(record.unit);
   directory.remove();
-  // runtime.md, "Lifecycle", 13: a failing poststop hook is a warning, and the others run all the same.
-  const auto state = state_json({record.id, "stopped", record.bundle, record.annotations}, 0);
-  for (const auto& failure : run_every_hook(record.poststop, "poststop", state, record.bundle, record.annotations))
-    log::warning(failure);
+  run_poststop_hooks(record);
 }
 
 void remove_after_run(const Store& store, const Record& record) {

@@ -32,6 +32,9 @@ void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidf
 /// be asked for that, because there is none any more, keeps no container from being deleted.
 void forget_unit(const SystemdUnit& unit);
 
+/// With the status "stopped". What fails is a warning, and keeps no other from running.
+void run_poststop_hooks(const Record& record);
+
 /// Ends what lives, removes cgroup and directory, runs the poststop hooks. Without `force` what lives in the cgroup of
 /// a container that has ended on its own, and that had a pid namespace of its own, is another's, and an error.
 void remove_container(StateDirectory& directory, const Record& record, bool force);

@@ -274,10 +274,7 @@ void Restoration::take_back() noexcept {
     log::warning(error.what());
     state_.keep();  // `delete --force` finds by it what is left
   }
-  if (!ran_hooks_) return;
-  for (const auto& failure : run_every_hook(record_.poststop, "poststop", state_json(state_of(record_, "stopped"), 0),
-                                            record_.bundle, record_.annotations))
-    log::warning(failure);
+  if (ran_hooks_) run_poststop_hooks(record_);
 }
 
 }  // namespace
