@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the process may use, and when it gets it.
-#include <linux/ioprio.h>
 #include <linux/sched.h>
 #include <sys/personality.h>
 #include <sys/syscall.h>
@@ -59,7 +58,9 @@ int set_scheduler(pid_t process, const SetScheduler& scheduler) noexcept {
 }
 
 int set_io_priority(pid_t process, const SetIoPriority& priority) noexcept {
-  return ::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, process, priority.priority) < 0 ? errno : 0;
+  // ioprio_set(2). Not from linux/ioprio.h: since Linux 6.5 a function in there names a parameter `class`.
+  static constexpr int ioprio_who_process = 1;
+  return ::syscall(SYS_ioprio_set, ioprio_who_process, process, priority.priority) < 0 ? errno : 0;
 }
 
 int set_affinity(pid_t process, const std::vector<std::uint64_t>& mask) noexcept {
