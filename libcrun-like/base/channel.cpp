@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstring>
+#include <memory>
 #include <type_traits>
 
 #include "oci/error.hpp"
@@ -66,8 +67,9 @@ bool send(FdRef channel, const Message& message, FdRef attached) noexcept {
 std::optional<Message> receive(FdRef channel) {
   Header header{};
   Message message;
-  std::string text(longest_text, '\0');
-  std::array<iovec, 2> parts{{{&header, sizeof header}, {text.data(), text.size()}}};
+  // Not filled with zeros: the pages of room that nothing is written to are never there.
+  const auto text = std::make_unique_for_overwrite<char[]>(longest_text);
+  std::array<iovec, 2> parts{{{&header, sizeof header}, {text.get(), longest_text}}};
   AttachedFd room{};
   msghdr in{};
   in.msg_iov = parts.data();
@@ -92,7 +94,7 @@ std::optional<Message> receive(FdRef channel) {
   message.word = header.word;
   message.step = header.step;
   message.code = header.code;
-  message.text.assign(text, 0, static_cast<std::size_t>(got) - sizeof header);
+  message.text.assign(text.get(), static_cast<std::size_t>(got) - sizeof header);
   return message;
 }
 

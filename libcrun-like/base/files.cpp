@@ -14,7 +14,7 @@
 namespace oci {
 
 std::string read_all(FdRef file, std::string_view name, std::size_t limit) {
-  static constexpr std::size_t first_block = 16 * 1024;
+  static constexpr std::size_t first_block = 4096;  // what most files of procfs, sysfs and cgroupfs fit in
   struct stat status {};
   const bool sized = ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
   const auto guess = sized ? static_cast<std::size_t>(status.st_size) + 1 : first_block;
