@@ -2,7 +2,8 @@
 // Which instructions of a static program are executed, by it and by the processes it brings forth until they execute
 // something else: ptrace(2), one step after the other. For tools/link_order.
 //
-// usage: stepper FILE PROGRAM [ARGUMENT…]    adds to FILE a line "OFFSET COUNT" (hexadecimal, decimal) per instruction
+// usage: stepper FILE PROGRAM [ARGUMENT…]    adds to FILE a line "OFFSET WHO" for each instruction, in the order of their first
+//        execution: hexadecimal; "child" if a process that was brought forth executed it, otherwise "program"
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <set>
 #include <unordered_map>
+#include <vector>
 
 namespace {
 
@@ -50,8 +52,13 @@ void leave(pid_t process) {
 }
 
 /// Until the program itself has ended: what it leaves behind may wait for others.
-std::unordered_map<unsigned long, unsigned long> follow(pid_t program, unsigned long base) {
-  std::unordered_map<unsigned long, unsigned long> executed;
+struct Executed {
+  std::vector<unsigned long> order;
+  std::unordered_map<unsigned long, bool> by_child;
+};
+
+Executed follow(pid_t program, unsigned long base) {
+  Executed executed;
   std::set<pid_t> others;
   int status = 0;
   for (pid_t process = 0; (process = ::waitpid(-1, &status, __WALL)) > 0;) {
@@ -63,7 +70,11 @@ std::unordered_map<unsigned long, unsigned long> follow(pid_t program, unsigned 
     }
     if (process != program) others.insert(process);
     user_regs_struct registers{};
-    if (::ptrace(PTRACE_GETREGS, process, 0, &registers) == 0) ++executed[registers.rip - base];
+    if (::ptrace(PTRACE_GETREGS, process, 0, &registers) == 0) {
+      const auto [place, is_first] = executed.by_child.try_emplace(registers.rip - base, false);
+      if (is_first) executed.order.push_back(place->first);
+      place->second |= process != program;
+    }
     ::ptrace(PTRACE_SINGLESTEP, process, 0, signal_to_pass(status));
   }
   for (const pid_t process : others) leave(process);
@@ -90,7 +101,7 @@ int main(int count, char** words) {
   const auto executed = follow(process, base);
   std::FILE* file = std::fopen(words[1], "ae");
   if (!file) return std::perror(words[1]), 1;
-  for (const auto& [offset, times] : executed)
-    if (offset < 1UL << 30) std::fprintf(file, "%lx %lu\n", offset, times);
+  for (const auto offset : executed.order)
+    if (offset < 1UL << 30) std::fprintf(file, "%lx %s\n", offset, executed.by_child.at(offset) ? "child" : "program");
   return std::fclose(file) == 0 ? 0 : 1;
 }

@@ -75,6 +75,7 @@ InitPlan plan_create(CreatePlan request) {
   };
 
   InitPlan plan;
+  plan.steps.reserve(usual_steps);
   // What it forks later inherits the group.
   if (!request.resctrl_tasks.empty()) plan.add(JoinResctrl{std::move(request.resctrl_tasks)}, "linux.intelRdt");
   add_memory_policy(plan, spec.linux);

@@ -38,6 +38,7 @@ InitPlan plan_exec(ExecPlan request) {
                       .forks_later = (request.namespaces & CLONE_NEWPID) != 0,
                       .makes_cwd = false};
   InitPlan plan;
+  plan.steps.reserve(usual_steps);
   add_affinity(plan, request);
   // What it forks later inherits the group.
   if (!request.resctrl_tasks.empty()) plan.add(JoinResctrl{std::move(request.resctrl_tasks)}, "linux.intelRdt");

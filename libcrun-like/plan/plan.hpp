@@ -276,6 +276,9 @@ struct Step {
   std::string field;  ///< where in config.json it comes from: "mounts[0]"; empty for what every container gets
 };
 
+/// Room for the steps of a usual plan, which then need not move each time that the list grows.
+inline constexpr std::size_t usual_steps = 64;
+
 /// The whole of it. Movable only: steps own descriptors.
 struct InitPlan {
   int clone_flags = 0;  ///< CLONE_NEW… for the process to be born with
