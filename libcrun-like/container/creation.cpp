@@ -15,6 +15,7 @@
 #include "container/host_view.hpp"
 #include "container/notify.hpp"
 #include "container/presence.hpp"
+#include "container/record.hpp"
 #include "container/schedule.hpp"
 #include "container/sources.hpp"
 #include "init/scheduling.hpp"
@@ -29,13 +30,6 @@
 #include "spec/names.hpp"
 
 namespace oci {
-namespace {
-
-StateTemplate state_of(const Record& record, const char* status) {
-  return {record.id, status, record.bundle, record.annotations};
-}
-
-}  // namespace
 
 Creation::Creation(const Store& store, const std::string& id, const CreateOptions& options, Starter starter)
     : options_(options),

@@ -11,6 +11,7 @@
 #include "container/filter.hpp"
 #include "container/launch.hpp"
 #include "container/presence.hpp"
+#include "container/record.hpp"
 #include "container/schedule.hpp"
 #include "oci/container.hpp"
 #include "plan/exec.hpp"
@@ -107,8 +108,7 @@ class Entrance {
     initial.move(child.pid());
     if (filter_ && filter_->agent)
       child.deliver_listener_by([this](FdRef listener, pid_t process) {
-        const StateTemplate state{record_.id, "running", record_.bundle, record_.annotations};
-        send_listener(*filter_->agent, listener, state, process, record_.pid);
+        send_listener(*filter_->agent, listener, state_of(record_, "running"), process, record_.pid);
       });
     return child;
   }

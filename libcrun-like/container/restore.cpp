@@ -18,6 +18,7 @@
 #include "container/entry.hpp"
 #include "container/hooks.hpp"
 #include "container/presence.hpp"
+#include "container/record.hpp"
 #include "container/restore_root.hpp"
 #include "kernel/cgroup_manager.hpp"
 #include "oci/container.hpp"
@@ -28,10 +29,6 @@ namespace oci {
 namespace {
 
 constexpr auto log_name = "restore.log";
-
-StateTemplate state_of(const Record& record, const char* status) {
-  return {record.id, status, record.bundle, record.annotations};
-}
 
 /// Which of its standard streams the checkpointed process shared with others through a pipe: this process's own take
 /// their places.
