@@ -67,7 +67,9 @@ Process completed(Process process, const Process& configured) {
 }
 
 Spec spec_in(FdRef directory, const std::string& file) {
-  return in_context([&] { return file; }, [&] { return decode_spec(read_file(directory, file, largest_config)); });
+  return in_context(
+      [&] { return file; },
+      [&] { return decode_spec(read_regular(sys::openat(directory, file, flags_of_regular), "it", largest_config)); });
 }
 
 Process process_for(const ExecOptions& options, const Record& record, const Spec& snapshot) {

@@ -36,7 +36,9 @@ std::vector<criu::InheritedFd> inherited_pipes(FdRef images) {
   std::vector<std::string> names;
   in_context([] { return "descriptors.json"; },
              [&] {
-               const auto document = json::Document::parse(read_file(images, "descriptors.json"));
+               static constexpr std::size_t longest = 64 * 1024;
+               const auto file = sys::openat(images, "descriptors.json", flags_of_regular);
+               const auto document = json::Document::parse(read_regular(file, "it", longest));
                json::decode(document.root(), names);
              });
   std::vector<criu::InheritedFd> pipes;
@@ -202,7 +204,7 @@ void Restoration::enter_namespaces(criu::Options& out, std::vector<Fd>& opened) 
       out.joined.push_back({std::string(name.proc_name), shared.path});
       continue;
     }
-    auto [file, code] = sys::try_openat(working_directory, shared.path, O_RDONLY);
+    auto [file, code] = sys::try_openat(working_directory, shared.path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (code != 0) throw Error::system("Requested " + std::string(name.name) + " namespace " + shared.path, code);
     out.inherited.push_back(
         {external_namespace_key(shared.type), criu::Session::first_inherited + static_cast<int>(opened.size())});
