@@ -164,17 +164,17 @@ class Restoration {
 
 void Restoration::restore() {
   const auto null = record_.in_user_namespace ? NullDevice::as_it_is : NullDevice::read_only;
-  std::optional<RestoreRoot> root(std::in_place, state_, record_.rootfs, null);
+  RestoreRoot root(state_, record_.rootfs, null);
   // CRIU mounts what it needs for itself in its working directory, which has to be one of the same namespace.
   directories_ = open_criu_directories(options_.criu, false, log_name);
   auto request = request_options();
   std::vector<Fd> namespaces;
   enter_namespaces(request, namespaces);
-  request.root = root->path();
-  request.external = mounts_brought_in(config_.spec, root->prepare(config_.spec, record_.bundle));
+  request.root = root.path();
+  request.external = mounts_brought_in(config_.spec, root.prepare(config_.spec, record_.bundle));
   if (!options_.run.no_new_keyring) leave_session_keyring(record_.id);
   criu::Session session({namespaces.begin(), namespaces.end()});
-  root.reset();  // what follows, hooks above all, is at home in the caller's namespace
+  root.leave();  // what follows, hooks above all, is at home in the caller's namespace
   session.version();
   place_in_cgroup(session.pid(), request);
   perform_logged(session, {.kind = criu::Kind::restore, .options = std::move(request)}, directories_,
