@@ -109,6 +109,7 @@ void Creation::enter_resctrl() {
 
 void Creation::launch() {
   prepare_cgroup();
+  delegated_.emplace(spec_, cgroup_->path());
   CreatePlan request{.spec = spec_,
                      .host = host_,
                      .id = id_,
@@ -170,7 +171,8 @@ void Creation::serve() {
   for (;;) {
     auto message = child_->next();
     if (!message) throw Error("the container's process left without a word");
-    if (message->word == Word::ready || message->word == Word::start) return;
+    // The cgroup namespace is there by now, and its root is the container's cgroup.
+    if (message->word == Word::ready || message->word == Word::start) return delegated_->enter(child_->pid());
     serve(std::move(*message));
   }
 }
