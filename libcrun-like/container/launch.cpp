@@ -198,7 +198,11 @@ void Child::fail_silently() {
   static constexpr int patience_ms = 2000;
   const auto step = progress_->step.load();
   follow_fork();
-  const bool ended = sys::has_ended(process_, patience_ms);
+  bool ended = sys::has_ended(process_, patience_ms);
+  if (pid() != pid_) {  // it has forked since: what has ended is not the one that would go on
+    follow_fork();
+    ended = false;
+  }
   if (!ended) sys::pidfd_send_signal(process_, SIGKILL);
   const int status = sys::wait_status(process_);
   process_.reset();
@@ -240,10 +244,11 @@ void Child::follow_fork() {
   siginfo_t nothing{};
   if (::waitid(P_PIDFD, static_cast<id_t>(sibling.get()), &nothing, WEXITED | WNOHANG | WNOWAIT) < 0)
     throw Error::system("the container's process " + std::to_string(now) + " is no child of this one");
+  // Held before anything can fail: else nobody would end it.
+  const auto first = std::exchange(process_, std::move(sibling));
   followed_ = true;
-  sys::wait_status(process_);
-  process_ = std::move(sibling);
   pid_ = now;
+  sys::wait_status(first);
 }
 
 const Pidfd& Child::pidfd() {
