@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Fails when a source file breaks a rule that a program can see: what may be called and included where, sizes, licence
-lines, formatting. What a compiler would have to see is clang-tidy's (tools/tidy).
+lines, formatting, and that no binary file is tracked. What a compiler would have to see is clang-tidy's (tools/tidy).
 
 usage: check_style.py SOURCE_ROOT"""
 import fnmatch
@@ -88,6 +88,19 @@ def script_findings(root):
             yield f"{path.relative_to(root)}:1: no licence line"
 
 
+def binary_findings(root):
+    tracked = subprocess.run(["git", "-C", root, "ls-files", "-z"], capture_output=True, check=False)
+    if tracked.returncode != 0:  # a tree without its history has only what was in it
+        return
+    for name in tracked.stdout.decode().split("\0"):
+        path = root / name
+        if not name or path.is_symlink() or not path.is_file():
+            continue
+        is_image = name.startswith("docs/") and path.suffix in {".png", ".svg"}
+        if b"\0" in path.read_bytes() and not is_image:
+            yield f"{name}: a binary file"
+
+
 def format_findings(root):
     program = shutil.which("clang-format")
     if not program:
@@ -102,7 +115,7 @@ def format_findings(root):
 
 def main():
     root = pathlib.Path(sys.argv[1]).resolve()
-    found = [*rule_findings(root), *size_findings(root), *script_findings(root), *format_findings(root)]
+    found = [*rule_findings(root), *size_findings(root), *script_findings(root), *binary_findings(root), *format_findings(root)]
     print("\n".join(found), end="\n" if found else "")
     return 1 if found else 0
 

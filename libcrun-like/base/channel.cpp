@@ -2,7 +2,6 @@
 #include "base/channel.hpp"
 
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 #include <memory>
 #include <type_traits>
 
+#include "base/datagram.hpp"
 #include "oci/error.hpp"
 
 namespace oci {
@@ -27,12 +27,6 @@ static_assert(std::has_unique_object_representations_v<Header>);
 /// Enough for any message of ours; the two ends are of one build, so the number is no protocol.
 constexpr std::size_t longest_text = std::size_t{32} * 1024;
 
-/// Room for one SCM_RIGHTS message with one descriptor, aligned as cmsg(3) wants it.
-union AttachedFd {
-  cmsghdr header;
-  std::array<char, CMSG_SPACE(sizeof(int))> bytes;
-};
-
 }  // namespace
 
 std::pair<Fd, Fd> make_channel() {
@@ -45,23 +39,7 @@ bool send(FdRef channel, const Message& message, FdRef attached) noexcept {
   Header header{.word = message.word, .step = message.step, .code = message.code};
   std::array<iovec, 2> parts{{{&header, sizeof header},
                               {const_cast<char*>(message.text.data()), std::min(message.text.size(), longest_text)}}};
-  msghdr out{};
-  out.msg_iov = parts.data();
-  out.msg_iovlen = parts.size();
-  AttachedFd room{};
-  if (attached.get() >= 0) {
-    out.msg_control = room.bytes.data();
-    out.msg_controllen = room.bytes.size();
-    auto* rights = CMSG_FIRSTHDR(&out);
-    *rights = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-    const int fd = attached.get();
-    std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
-  }
-  ssize_t sent = 0;
-  do {
-    sent = ::sendmsg(channel.get(), &out, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  return sent >= 0;
+  return send_datagram(channel, parts, attached) >= 0;
 }
 
 std::optional<Message> receive(FdRef channel) {
@@ -70,31 +48,15 @@ std::optional<Message> receive(FdRef channel) {
   // Not filled with zeros: the pages of room that nothing is written to are never there.
   const auto text = std::make_unique_for_overwrite<char[]>(longest_text);
   std::array<iovec, 2> parts{{{&header, sizeof header}, {text.get(), longest_text}}};
-  AttachedFd room{};
-  msghdr in{};
-  in.msg_iov = parts.data();
-  in.msg_iovlen = parts.size();
-  in.msg_control = room.bytes.data();
-  // Not CMSG_SPACE, whose padding has room for a second descriptor on 64-bit machines: the sender may have been seized.
-  in.msg_controllen = CMSG_LEN(sizeof(int));
-  ssize_t got = 0;
-  do {
-    got = ::recvmsg(channel.get(), &in, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
-  if (got == 0 || (got < 0 && errno == ECONNRESET)) return std::nullopt;
-  if (got < 0) throw Error::system("receive a message from the other process");
-  if (const auto* rights = CMSG_FIRSTHDR(&in);
-      rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
-    message.fd = Fd(fd);
-  }
-  if (static_cast<std::size_t>(got) < sizeof header) throw Error("a message from the other process is cut short");
-  if ((in.msg_flags & MSG_CTRUNC) != 0) throw Error("a message from the other process has more than one descriptor");
+  auto got = receive_datagram(channel, parts);
+  if (got.size == 0 || (got.size < 0 && errno == ECONNRESET)) return std::nullopt;
+  if (got.size < 0) throw Error::system("receive a message from the other process");
+  message.fd = std::move(got.attached);
+  if (static_cast<std::size_t>(got.size) < sizeof header) throw Error("a message from the other process is cut short");
   message.word = header.word;
   message.step = header.step;
   message.code = header.code;
-  message.text.assign(text.get(), static_cast<std::size_t>(got) - sizeof header);
+  message.text.assign(text.get(), static_cast<std::size_t>(got.size) - sizeof header);
   return message;
 }
 

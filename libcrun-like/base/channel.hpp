@@ -41,7 +41,8 @@ struct Message {
 /// Both ends of a new channel.
 std::pair<Fd, Fd> make_channel();
 
-/// Sends one message. A text longer than a datagram may be is cut. False when nobody listens any more.
+/// Sends one message. A text longer than a datagram may be is cut. False, with errno, when it could not be sent; EPIPE
+/// or ECONNRESET: nobody listens any more.
 bool send(FdRef channel, const Message& message, FdRef attached = FdRef(-1)) noexcept;
 
 /// The next message; nothing when the other end was closed. @throws Error

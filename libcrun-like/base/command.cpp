@@ -57,6 +57,28 @@ struct Birth {
   int code = 0;
 };
 
+/// As execve(2) wants them.
+struct Arguments {
+  explicit Arguments(const Command& command)
+      : path_alone{command.path},
+        argv(pointers(command.args.empty() ? path_alone : command.args)),
+        env(command.env ? pointers(*command.env) : std::vector<char*>{}) {}
+  Arguments(const Arguments&) = delete;
+  Arguments& operator=(const Arguments&) = delete;
+
+  std::vector<std::string> path_alone;
+  std::vector<char*> argv, env;
+};
+
+Birth birth_of(const Command& command, const Arguments& arguments, std::array<int, 3> streams) {
+  return {.path = command.path.c_str(),
+          .argv = arguments.argv.data(),
+          .envp = command.env ? arguments.env.data() : environ,
+          .cwd = command.cwd.c_str(),
+          .streams = streams,
+          .parent = ::getpid()};
+}
+
 void reset_signals() noexcept {
   // execve keeps what is ignored. Handlers are the old program's, and it has none.
   struct sigaction fresh {};
@@ -269,16 +291,10 @@ Outcome run(const Command& command) {
   auto input = make_pipe();
   auto output = make_pipe();
   auto errors = make_pipe();
-  const std::vector<std::string> path_alone{command.path};
-  const auto argv = pointers(command.args.empty() ? path_alone : command.args);
-  const auto env = command.env ? pointers(*command.env) : std::vector<char*>{};
-  Birth birth{.path = command.path.c_str(),
-              .argv = argv.data(),
-              .envp = command.env ? env.data() : environ,
-              .cwd = command.cwd.c_str(),
-              .streams = {input.read.get(), command.output.get() >= 0 ? command.output.get() : output.write.get(),
-                          command.errors.get() >= 0 ? command.errors.get() : errors.write.get()},
-              .parent = ::getpid()};
+  const Arguments arguments(command);
+  auto birth = birth_of(command, arguments,
+                        {input.read.get(), command.output.get() >= 0 ? command.output.get() : output.write.get(),
+                         command.errors.get() >= 0 ? command.errors.get() : errors.write.get()});
   Child child(birth);
   if (birth.failed) {
     const bool about_directory = std::string_view(birth.failed).starts_with("change");
@@ -378,15 +394,8 @@ class Dialogue::Partner {
 Dialogue::Dialogue(const Command& command) {
   auto input = make_pipe();
   auto output = make_pipe();
-  const std::vector<std::string> path_alone{command.path};
-  const auto argv = pointers(command.args.empty() ? path_alone : command.args);
-  const auto env = command.env ? pointers(*command.env) : std::vector<char*>{};
-  Birth birth{.path = command.path.c_str(),
-              .argv = argv.data(),
-              .envp = command.env ? env.data() : environ,
-              .cwd = command.cwd.c_str(),
-              .streams = {input.read.get(), output.write.get(), STDERR_FILENO},
-              .parent = ::getpid()};
+  const Arguments arguments(command);
+  auto birth = birth_of(command, arguments, {input.read.get(), output.write.get(), STDERR_FILENO});
   partner_ = std::make_unique<Partner>(std::move(input), std::move(output), birth, command);
 }
 

@@ -13,10 +13,24 @@
 
 namespace oci {
 
-std::string read_all(FdRef file, std::string_view name, std::size_t limit) {
+namespace {
+
+std::string_view kind_of(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFDIR:
+      return "a directory";
+    case S_IFIFO:
+      return "a pipe";
+    case S_IFSOCK:
+      return "a socket";
+    default:
+      return "a device";
+  }
+}
+
+std::string read_to_end(FdRef file, const struct stat& status, std::string_view name, std::size_t limit) {
   static constexpr std::size_t first_block = 4096;  // what most files of procfs, sysfs and cgroupfs fit in
-  struct stat status {};
-  const bool sized = ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
+  const bool sized = S_ISREG(status.st_mode) && status.st_size > 0;
   const auto guess = sized ? static_cast<std::size_t>(status.st_size) + 1 : first_block;
   std::string text(std::min(guess, limit + 1), '\0');
   std::size_t used = 0;
@@ -32,6 +46,22 @@ std::string read_all(FdRef file, std::string_view name, std::size_t limit) {
   }
   text.resize(used);
   return text;
+}
+
+}  // namespace
+
+std::string read_all(FdRef file, std::string_view name, std::size_t limit) {
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) status = {};
+  return read_to_end(file, status, name, limit);
+}
+
+std::string read_regular(FdRef file, std::string_view name, std::size_t limit) {
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw Error::system("stat " + std::string(name));
+  if (!S_ISREG(status.st_mode))
+    throw Error(std::string(name) + " is " + std::string(kind_of(status.st_mode)) + ", not a regular file", EINVAL);
+  return read_to_end(file, status, name, limit);
 }
 
 std::string read_file(FdRef dir, const std::string& path, std::size_t limit) {

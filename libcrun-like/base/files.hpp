@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small files, whole: configuration, state, and the one-line files of /proc and /sys.
 #pragma once
+#include <fcntl.h>
+
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -12,6 +14,10 @@ namespace oci {
 
 /// Reads to the end of file; pipes and /dev/fd/N work. A file of more than `limit` bytes is an Error, not a truncation.
 std::string read_all(FdRef file, std::string_view name, std::size_t limit);
+/// The same of a file that is no pipe, device or directory, which could keep the caller waiting for ever; anything else
+/// is an Error that says what it is. To be opened with `flags_of_regular`.
+std::string read_regular(FdRef file, std::string_view name, std::size_t limit);
+inline constexpr int flags_of_regular = O_RDONLY | O_NONBLOCK | O_NOCTTY;
 std::string read_file(FdRef dir, const std::string& path, std::size_t limit = std::size_t{1} << 20U);
 /// Nothing when there is no such file (ENOENT, ENOTDIR, and ENODEV and ESRCH, which files of cgroup and /proc give).
 std::optional<std::string> try_read_file(FdRef dir, const std::string& path, std::size_t limit = std::size_t{1} << 20U);

@@ -135,6 +135,8 @@ Document Builder::build(std::string text) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(source.data());
   const std::unique_ptr<yajl_handle_t, decltype(&yajl_free)> parser(yajl_alloc(&callbacks, nullptr, &builder),
                                                                     yajl_free);
+  // Engines' JSON is read by Go elsewhere, which stops behind the first value, too.
+  ::yajl_config(parser.get(), yajl_allow_trailing_garbage, 1);
   if (yajl_parse(parser.get(), bytes, source.size()) != yajl_status_ok ||
       yajl_complete_parse(parser.get()) != yajl_status_ok)
     builder.fail(parser.get());

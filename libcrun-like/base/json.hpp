@@ -22,7 +22,7 @@ struct Value {
   const Value* find(std::string_view name) const noexcept;
 };
 
-/// A parsed text. Strict: UTF-8, one value, no comments, nothing behind it, at most 256 levels deep.
+/// A parsed text. Strict: UTF-8, no comments, at most 256 levels deep. What stands behind the first value is not read.
 class Document {
  public:
   /// @throws Error "line L, column C: …"

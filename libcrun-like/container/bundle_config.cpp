@@ -14,12 +14,15 @@ namespace oci {
 
 BundleConfig read_bundle_config(const CreateOptions& options) {
   const std::string file = options.config_file.empty() ? options.bundle + "/config.json" : options.config_file;
-  const auto name = [&] { return options.config_file.empty() ? std::string("config.json") : file; };
-  auto opened = sys::try_openat(working_directory, file, O_RDONLY);
+  // A bundle may be anybody's: nothing in it shall keep the caller waiting. What the caller names may be a pipe,
+  // `--config <(…)`.
+  const bool is_bundles = options.config_file.empty();
+  const auto name = [&] { return is_bundles ? std::string("config.json") : file; };
+  auto opened = sys::try_openat(working_directory, file, is_bundles ? flags_of_regular : O_RDONLY | O_NOCTTY);
   if (opened.code == ENOENT)
     throw Error("JSON specification file " + name() + " not found in " + options.bundle, ENOENT);
-  if (opened.code != 0) throw Error::system("open " + file + " (O_RDONLY)", opened.code);
-  BundleConfig config{read_all(opened.fd, name(), largest_config), {}};
+  if (opened.code != 0) throw Error::system("open " + file + " (O_RDONLY|O_NOCTTY)", opened.code);
+  BundleConfig config{(is_bundles ? read_regular : read_all)(opened.fd, name(), largest_config), {}};
   in_context(name, [&] {
     config.spec = decode_spec(config.text);
     check(config.spec);

@@ -17,13 +17,14 @@
 #include "container/host_view.hpp"
 #include "container/notify.hpp"
 #include "container/presence.hpp"
+#include "container/record.hpp"
 #include "kernel/cgroup.hpp"
 #include "plan/hooks.hpp"
 
 namespace oci {
 namespace {
 
-State state_of(const StateDirectory& directory, const std::string& id) {
+State current_state(const StateDirectory& directory, const std::string& id) {
   State state;
   state.id = id;
   state.owner = sys::fstat(directory.fd()).st_uid;
@@ -55,10 +56,6 @@ std::optional<StateDirectory> try_lock(const Store& store, const std::string& id
   }
 }
 
-std::string state_json_of(const Record& record, const char* status, pid_t pid) {
-  return state_json({record.id, status, record.bundle, record.annotations}, pid);
-}
-
 /// Waits until the process that was told to start has become the program or has ended.
 void await_program(FdRef fifo, const Pidfd& process) {
   for (;;) {
@@ -86,7 +83,7 @@ void await_program(FdRef fifo, const Pidfd& process) {
 void run_poststart_hooks(const Record& record, const std::optional<Cgroup>& cgroup,
                          const std::optional<Pidfd>& process) {
   try {
-    run_hooks(record.poststart, "poststart", state_json_of(record, "running", record.pid), record.bundle,
+    run_hooks(record.poststart, "poststart", state_json(state_of(record, "running"), record.pid), record.bundle,
               record.annotations);
   } catch (const Error&) {
     // runtime.md, "Lifecycle", 9: a failing poststart hook stops the container.
@@ -115,7 +112,7 @@ Container Container::open(const Store& store, const std::string& id) {
 }
 
 State Container::state() const {
-  return state_of(StateDirectory::open(store_, id_), id_);
+  return current_state(StateDirectory::open(store_, id_), id_);
 }
 
 void Container::start() const {
@@ -209,7 +206,7 @@ std::vector<State> list(const Store& store) {
   std::vector<State> states;
   for (const auto& id : ids_in(store)) {
     try {
-      states.push_back(state_of(StateDirectory::open(store, id), id));
+      states.push_back(current_state(StateDirectory::open(store, id), id));
     } catch (const Error& error) {
       if (error.code() == ENOENT) continue;  // deleted since the directory was read, or never made completely
       State damaged;

@@ -15,6 +15,7 @@
 #include "container/host_view.hpp"
 #include "container/notify.hpp"
 #include "container/presence.hpp"
+#include "container/record.hpp"
 #include "container/schedule.hpp"
 #include "container/sources.hpp"
 #include "init/scheduling.hpp"
@@ -29,13 +30,6 @@
 #include "spec/names.hpp"
 
 namespace oci {
-namespace {
-
-StateTemplate state_of(const Record& record, const char* status) {
-  return {record.id, status, record.bundle, record.annotations};
-}
-
-}  // namespace
 
 Creation::Creation(const Store& store, const std::string& id, const CreateOptions& options, Starter starter)
     : options_(options),
@@ -115,6 +109,7 @@ void Creation::enter_resctrl() {
 
 void Creation::launch() {
   prepare_cgroup();
+  delegated_.emplace(spec_, cgroup_->path());
   CreatePlan request{.spec = spec_,
                      .host = host_,
                      .id = id_,
@@ -176,7 +171,8 @@ void Creation::serve() {
   for (;;) {
     auto message = child_->next();
     if (!message) throw Error("the container's process left without a word");
-    if (message->word == Word::ready || message->word == Word::start) return;
+    // The cgroup namespace is there by now, and its root is the container's cgroup.
+    if (message->word == Word::ready || message->word == Word::start) return delegated_->enter(child_->pid());
     serve(std::move(*message));
   }
 }

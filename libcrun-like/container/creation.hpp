@@ -9,6 +9,7 @@
 #include "container/id_mapper.hpp"
 #include "container/launch.hpp"
 #include "container/state.hpp"
+#include "kernel/cgroup_delegation.hpp"
 #include "kernel/cgroup_manager.hpp"
 #include "kernel/network_devices.hpp"
 #include "oci/container.hpp"
@@ -70,6 +71,7 @@ class Creation {
   StateDirectory state_;
   std::unique_ptr<CgroupManager> cgroup_;
   int birthplace_ = -1;  ///< of cgroup_
+  std::optional<DelegatedCgroup> delegated_;
   Record record_;
   std::optional<ResctrlMaking> resctrl_;
   std::optional<Child> child_;

@@ -59,8 +59,8 @@ std::string configuration_file(const std::map<std::string, std::string>& annotat
 }
 
 std::string what_the_log_says(const std::string& file) {
-  const auto opened = sys::try_openat(working_directory, file, O_RDONLY | O_NOFOLLOW);
-  return opened ? criu::first_errors(opened.fd) : std::string();
+  const auto opened = sys::try_openat(working_directory, file, flags_of_regular | O_NOFOLLOW);
+  return opened && S_ISREG(sys::fstat(opened.fd).st_mode) ? criu::first_errors(opened.fd) : std::string();
 }
 
 }  // namespace

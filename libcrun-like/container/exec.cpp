@@ -11,6 +11,7 @@
 #include "container/filter.hpp"
 #include "container/launch.hpp"
 #include "container/presence.hpp"
+#include "container/record.hpp"
 #include "container/schedule.hpp"
 #include "oci/container.hpp"
 #include "plan/exec.hpp"
@@ -66,7 +67,9 @@ Process completed(Process process, const Process& configured) {
 }
 
 Spec spec_in(FdRef directory, const std::string& file) {
-  return in_context([&] { return file; }, [&] { return decode_spec(read_file(directory, file, largest_config)); });
+  return in_context(
+      [&] { return file; },
+      [&] { return decode_spec(read_regular(sys::openat(directory, file, flags_of_regular), "it", largest_config)); });
 }
 
 Process process_for(const ExecOptions& options, const Record& record, const Spec& snapshot) {
@@ -107,8 +110,7 @@ class Entrance {
     initial.move(child.pid());
     if (filter_ && filter_->agent)
       child.deliver_listener_by([this](FdRef listener, pid_t process) {
-        const StateTemplate state{record_.id, "running", record_.bundle, record_.annotations};
-        send_listener(*filter_->agent, listener, state, process, record_.pid);
+        send_listener(*filter_->agent, listener, state_of(record_, "running"), process, record_.pid);
       });
     return child;
   }

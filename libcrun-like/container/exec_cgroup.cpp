@@ -5,6 +5,7 @@
 #include "base/syscalls.hpp"
 #include "container/presence.hpp"
 #include "kernel/cgroup.hpp"
+#include "spec/annotations.hpp"
 
 namespace oci {
 namespace {
@@ -49,6 +50,9 @@ Child launch_in_cgroup(const Record& record, const std::string& sub, const std::
     return launch(FdRef(-1));
   }
   const bool asked = !sub.empty();
+  // What the container manages itself may be a subtree in which processes have no place above.
+  if (!asked && !extensions(record.annotations).delegated_cgroup.empty())
+    return launch_below(current_cgroup_of(record), launch);
   const auto path = asked ? clean_path(record.cgroup + "/" + sub) : record.cgroup;
   try {
     return launch_below(path, launch);

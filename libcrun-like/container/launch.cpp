@@ -194,10 +194,19 @@ Error Child::failure(const Message& message) {
 }
 
 void Child::fail_silently() {
+  // Who closes his end ends, or has executed. Should that not be so, nobody shall wait for it for ever.
+  static constexpr int patience_ms = 2000;
   const auto step = progress_->step.load();
   follow_fork();
+  bool ended = sys::has_ended(process_, patience_ms);
+  if (pid() != pid_) {  // it has forked since: what has ended is not the one that would go on
+    follow_fork();
+    ended = false;
+  }
+  if (!ended) sys::pidfd_send_signal(process_, SIGKILL);
   const int status = sys::wait_status(process_);
   process_.reset();
+  if (!ended) throw Error("the container's process closed its channel in " + place(plan_, step) + ", and lived on");
   static constexpr int killed_by_signal = 128;
   const std::string end = status > killed_by_signal
                               ? "was killed by signal " + std::to_string(status - killed_by_signal)
@@ -207,11 +216,19 @@ void Child::fail_silently() {
 }
 
 void Child::answer(Word word, FdRef attached) const {
-  if (!send(channel_, {word, 0, 0, {}, {}}, attached)) log::debug("the container's process has gone before an answer");
+  say({word, 0, 0, {}, {}}, attached);
 }
 
 void Child::refuse(const Error& error) const {
-  send(channel_, {Word::failure, 0, error.code(), error.what(), {}});
+  say({Word::failure, 0, error.code(), error.what(), {}}, FdRef(-1));
+}
+
+void Child::say(const Message& message, FdRef attached) const {
+  if (send(channel_, message, attached)) return;
+  const int code = errno;
+  // It has ended: its last word, or its status, says why.
+  if (code == EPIPE || code == ECONNRESET) return log::debug("the container's process has gone before an answer");
+  throw Error::system("answer the container's process", code);
 }
 
 pid_t Child::pid() const noexcept {
@@ -227,10 +244,11 @@ void Child::follow_fork() {
   siginfo_t nothing{};
   if (::waitid(P_PIDFD, static_cast<id_t>(sibling.get()), &nothing, WEXITED | WNOHANG | WNOWAIT) < 0)
     throw Error::system("the container's process " + std::to_string(now) + " is no child of this one");
+  // Held before anything can fail: else nobody would end it.
+  const auto first = std::exchange(process_, std::move(sibling));
   followed_ = true;
-  sys::wait_status(process_);
-  process_ = std::move(sibling);
   pid_ = now;
+  sys::wait_status(first);
 }
 
 const Pidfd& Child::pidfd() {

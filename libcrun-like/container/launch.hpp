@@ -34,6 +34,7 @@ class Child {
   /// What it says next; nothing when it has become the program (its end of the channel is closed by execve), or has
   /// left the channel on purpose. @throws Error when it failed, or died without a word
   std::optional<Message> next();
+  /// Nothing is said to a process that has ended: next() tells how. @throws Error when it lives and cannot be told
   void answer(Word word, FdRef attached = FdRef(-1)) const;
   void refuse(const Error& error) const;
 
@@ -55,6 +56,7 @@ class Child {
   Child(InitPlan plan, Pidfd process, pid_t pid, Fd channel, std::unique_ptr<init::Progress, Unmap> progress);
   void follow_fork();
   bool has_forked() const noexcept { return followed_ || pid() != pid_; }
+  void say(const Message& message, FdRef attached) const;
   bool serve_filter(const Message& message);
   void attend_listener();
   void hand_over_listener();

@@ -10,6 +10,7 @@
 #include "base/syscalls.hpp"
 #include "container/hooks.hpp"
 #include "container/host_view.hpp"
+#include "container/record.hpp"
 #include "oci/error.hpp"
 #include "plan/hooks.hpp"
 
@@ -80,7 +81,7 @@ void forget_unit(const SystemdUnit& unit) {
 
 void run_poststop_hooks(const Record& record) {
   // runtime.md, "Lifecycle", 13: a failing poststop hook is a warning, and the others run all the same.
-  const auto state = state_json({record.id, "stopped", record.bundle, record.annotations}, 0);
+  const auto state = state_json(state_of(record, "stopped"), 0);
   for (const auto& failure : run_every_hook(record.poststop, "poststop", state, record.bundle, record.annotations))
     log::warning(failure);
 }

@@ -159,4 +159,8 @@ Record decode_record(std::string text) {
   return record;
 }
 
+StateTemplate state_of(const Record& record, std::string status) {
+  return {record.id, std::move(status), record.bundle, record.annotations};
+}
+
 }  // namespace oci

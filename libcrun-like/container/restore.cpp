@@ -18,6 +18,7 @@
 #include "container/entry.hpp"
 #include "container/hooks.hpp"
 #include "container/presence.hpp"
+#include "container/record.hpp"
 #include "container/restore_root.hpp"
 #include "kernel/cgroup_manager.hpp"
 #include "oci/container.hpp"
@@ -29,17 +30,15 @@ namespace {
 
 constexpr auto log_name = "restore.log";
 
-StateTemplate state_of(const Record& record, const char* status) {
-  return {record.id, status, record.bundle, record.annotations};
-}
-
 /// Which of its standard streams the checkpointed process shared with others through a pipe: this process's own take
 /// their places.
 std::vector<criu::InheritedFd> inherited_pipes(FdRef images) {
   std::vector<std::string> names;
   in_context([] { return "descriptors.json"; },
              [&] {
-               const auto document = json::Document::parse(read_file(images, "descriptors.json"));
+               static constexpr std::size_t longest = 64 * 1024;
+               const auto file = sys::openat(images, "descriptors.json", flags_of_regular);
+               const auto document = json::Document::parse(read_regular(file, "it", longest));
                json::decode(document.root(), names);
              });
   std::vector<criu::InheritedFd> pipes;
@@ -165,17 +164,17 @@ class Restoration {
 
 void Restoration::restore() {
   const auto null = record_.in_user_namespace ? NullDevice::as_it_is : NullDevice::read_only;
-  std::optional<RestoreRoot> root(std::in_place, state_, record_.rootfs, null);
+  RestoreRoot root(state_, record_.rootfs, null);
   // CRIU mounts what it needs for itself in its working directory, which has to be one of the same namespace.
   directories_ = open_criu_directories(options_.criu, false, log_name);
   auto request = request_options();
   std::vector<Fd> namespaces;
   enter_namespaces(request, namespaces);
-  request.root = root->path();
-  request.external = mounts_brought_in(config_.spec, root->prepare(config_.spec, record_.bundle));
+  request.root = root.path();
+  request.external = mounts_brought_in(config_.spec, root.prepare(config_.spec, record_.bundle));
   if (!options_.run.no_new_keyring) leave_session_keyring(record_.id);
   criu::Session session({namespaces.begin(), namespaces.end()});
-  root.reset();  // what follows, hooks above all, is at home in the caller's namespace
+  root.leave();  // what follows, hooks above all, is at home in the caller's namespace
   session.version();
   place_in_cgroup(session.pid(), request);
   perform_logged(session, {.kind = criu::Kind::restore, .options = std::move(request)}, directories_,
@@ -205,7 +204,7 @@ void Restoration::enter_namespaces(criu::Options& out, std::vector<Fd>& opened) 
       out.joined.push_back({std::string(name.proc_name), shared.path});
       continue;
     }
-    auto [file, code] = sys::try_openat(working_directory, shared.path, O_RDONLY);
+    auto [file, code] = sys::try_openat(working_directory, shared.path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (code != 0) throw Error::system("Requested " + std::string(name.name) + " namespace " + shared.path, code);
     out.inherited.push_back(
         {external_namespace_key(shared.type), criu::Session::first_inherited + static_cast<int>(opened.size())});

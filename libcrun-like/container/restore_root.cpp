@@ -81,7 +81,13 @@ RestoreRoot::RestoreRoot(const StateDirectory& state, const std::string& rootfs,
 }
 
 RestoreRoot::~RestoreRoot() {
-  leave();
+  if (!namespace_) return;
+  try {
+    leave();
+  } catch (const Error& error) {
+    log::warning(error.what());
+    ::umount2(path_.c_str(), MNT_DETACH);  // so that the directory can be removed from here, too
+  }
 }
 
 void RestoreRoot::attach() const {
@@ -90,11 +96,12 @@ void RestoreRoot::attach() const {
                   "bind " + rootfs_ + " to " + path_);
 }
 
-void RestoreRoot::leave() noexcept {
+void RestoreRoot::leave() {
+  if (::setns(namespace_.get(), CLONE_NEWNS) < 0) throw Error::system("return to the mount namespace");
   // setns(2) puts a process at the namespace's root; a caller may have been elsewhere.
-  const bool back = ::setns(namespace_.get(), CLONE_NEWNS) == 0 && ::fchdir(root_.get()) == 0 && ::chroot(".") == 0 &&
-                    ::fchdir(directory_.get()) == 0;
-  if (!back) log::warning(Error::system("return to the mount namespace").what());
+  if (::fchdir(root_.get()) < 0 || ::chroot(".") < 0 || ::fchdir(directory_.get()) < 0)
+    throw Error::system("return to the root and the working directory");
+  namespace_.reset();
 }
 
 std::vector<PlacedBind> RestoreRoot::prepare(const Spec& spec, const std::string& bundle) {

@@ -15,16 +15,19 @@ namespace oci {
 /// bound as the container's own.
 enum class NullDevice : bool { as_it_is, read_only };
 
-/// From its construction to its end this process is in a mount namespace of its own, where the rootfs is mounted once
-/// more. A criu that is started meanwhile stays there, and with its last process the mount
-/// is gone, whatever happens.
+/// From its construction until it leaves this process is in a mount namespace of its own, where the rootfs is mounted
+/// once more. A criu that is started meanwhile stays there, and with its last process the mount is gone, whatever
+/// happens.
 class RestoreRoot {
  public:
   RestoreRoot(const StateDirectory& state, const std::string& rootfs, NullDevice null);
   RestoreRoot(const RestoreRoot&) = delete;
   RestoreRoot& operator=(const RestoreRoot&) = delete;
-  /// Back to where the process was.
+  /// Where the process still is in there, it goes back, and what is mounted in there is unmounted.
   ~RestoreRoot();
+
+  /// Back to where the process was. @throws Error: nothing of the caller's may be done in there
+  void leave();
 
   const std::string& path() const noexcept { return path_; }
   /// Makes the mountpoints that are missing, as create does, also those inside of binds. Where the binds of config.json
@@ -33,11 +36,10 @@ class RestoreRoot {
 
  private:
   void attach() const;
-  void leave() noexcept;
 
   std::string path_;
   std::string rootfs_;
-  Fd namespace_, root_, directory_;  ///< the process's own, from before
+  Fd namespace_, root_, directory_;  ///< the process's own, from before; none of them once it is back
 };
 
 /// What the rootfs was attached to; once criu has ended.

@@ -30,6 +30,14 @@ struct CloseDirectory {
 };
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
+/// nullptr at the end.
+const dirent* next_entry(const Directory& directory, const std::string& path) {
+  errno = 0;
+  const auto* entry = ::readdir(directory.get());
+  if (!entry && errno != 0) throw Error::system("list " + path);
+  return entry;
+}
+
 /// The store's directory, with those above it: `--root` may name one that does not exist yet.
 Fd open_store(const std::string& root) {
   auto tried = sys::try_openat(working_directory, root, O_RDONLY | O_DIRECTORY);
@@ -121,6 +129,7 @@ void StateDirectory::remember(const std::string& name, const std::string& target
 std::string StateDirectory::recall(const std::string& name) const {
   std::array<char, 4096> target{};
   const auto size = ::readlinkat(dir_.get(), name.c_str(), target.data(), target.size());
+  if (size < 0 && errno != ENOENT) throw Error::system("readlink " + path(name));
   return size > 0 ? std::string(target.data(), static_cast<std::size_t>(size)) : std::string();
 }
 
@@ -142,7 +151,9 @@ Fd StateDirectory::make_start_fifo() const {
 bool StateDirectory::awaits_start() const {
   // Without a reader (ENXIO, fifo(7)) the process has gone on, although a `start` that was killed has left the fifo
   // behind.
-  return sys::try_openat(dir_, fifo_name, O_WRONLY | O_NONBLOCK).code == 0;
+  const int code = sys::try_openat(dir_, fifo_name, O_WRONLY | O_NONBLOCK).code;
+  if (code == 0 || code == ENXIO || code == ENOENT) return code == 0;
+  throw Error::system("open " + path(fifo_name) + " (O_WRONLY|O_NONBLOCK)", code);
 }
 
 std::string StateDirectory::seccomp_cache() const {
@@ -157,7 +168,7 @@ void StateDirectory::remove() {
   if (!entries) throw Error::system("list " + path_);
   dir_.release();
   const FdRef directory(::dirfd(entries.get()));
-  while (const auto* entry = ::readdir(entries.get())) {
+  while (const auto* entry = next_entry(entries, path_)) {
     const std::string_view name(entry->d_name);
     if (name == "." || name == "..") continue;
     if (entry->d_type == DT_DIR) ::unlinkat(directory.get(), (std::string(name) + "/notify.sock").c_str(), 0);
@@ -174,7 +185,7 @@ std::vector<std::string> ids_in(const Store& store) {
     if (errno == ENOENT) return ids;
     throw Error::system("list " + store.root);
   }
-  while (const auto* entry = ::readdir(entries.get())) {
+  while (const auto* entry = next_entry(entries, store.root)) {
     const std::string_view name(entry->d_name);
     if (name != "." && name != ".." && name != cache_name && entry->d_type == DT_DIR) ids.emplace_back(name);
   }

@@ -8,6 +8,7 @@
 #include "base/syscalls.hpp"
 #include "kernel/cgroup.hpp"
 #include "kernel/cgroup_apply.hpp"
+#include "kernel/cgroup_delegation.hpp"
 #include "kernel/cgroup_update.hpp"
 #include "kernel/device_filter.hpp"
 #include "kernel/systemd_limits.hpp"
@@ -15,39 +16,17 @@
 namespace oci {
 namespace {
 
-/// The uid outside that is the container's process, when the container may make cgroups of its own: it sees its cgroup
-/// as the root of a cgroup namespace of its own, mounted writable.
+/// Whom the cgroup is given to, when the container may make cgroups of its own: it sees its cgroup as the root of a
+/// cgroup namespace of its own, mounted writable.
 std::optional<uid_t> delegate_of(const Spec& spec) {
   const auto* const space = spec.linux.find(NamespaceType::cgroup);
-  if (!space || !space->path.empty() || !spec.process) return std::nullopt;
+  if (!space || !space->path.empty()) return std::nullopt;
   const auto is_writable_view = [](const Mount& mount) {
     const bool is_cgroup = mount.type == "cgroup" || mount.type == "cgroup2";
     return is_cgroup && std::find(mount.options.begin(), mount.options.end(), "ro") == mount.options.end();
   };
   if (std::none_of(spec.mounts.begin(), spec.mounts.end(), is_writable_view)) return std::nullopt;
-  const auto uid = spec.process->user.uid;
-  if (!spec.linux.find(NamespaceType::user)) return uid;
-  for (const auto& mapping : spec.linux.uid_mappings)
-    if (uid >= mapping.container_id && uid - mapping.container_id < mapping.size)
-      return mapping.host_id + (uid - mapping.container_id);
-  return std::nullopt;
-}
-
-/// cgroup-v2.rst, "Delegation": the directory, and the files that /sys/kernel/cgroup/delegate lists.
-void delegate(const Cgroup& cgroup, uid_t uid) {
-  static constexpr auto same_group = static_cast<gid_t>(-1);
-  const auto give = [&](const std::string& file, int flags) {
-    if (::fchownat(cgroup.directory().get(), file.c_str(), uid, same_group, flags) < 0 && errno != ENOENT)
-      throw Error::system("chown " + cgroup.path() + "/" + file + " to " + std::to_string(uid));
-  };
-  give("", AT_EMPTY_PATH);
-  std::string files = try_read_file(working_directory, "/sys/kernel/cgroup/delegate")
-                          .value_or("cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n");
-  for (std::string_view rest = files; !rest.empty();) {
-    const auto line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    if (line.find('/') == std::string_view::npos && !line.empty()) give(std::string(line), 0);
-  }
+  return uid_outside(spec);
 }
 
 IoScheduler io_scheduler(const CgroupHost& host) {
@@ -142,7 +121,7 @@ class SystemdCgroups final : public CgroupManager {
       if (::mkdir(path_.c_str(), mode) < 0 && errno != EEXIST) throw Error::system("mkdir " + path_);
     }
     cgroup_ = Cgroup::open(path_);
-    if (delegate_ && *delegate_ != ::geteuid()) delegate(*cgroup_, *delegate_);
+    if (delegate_) delegate(*cgroup_, *delegate_);
   }
 
   CgroupHost host_;

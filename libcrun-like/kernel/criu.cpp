@@ -13,6 +13,7 @@
 #include <cstring>
 #include <exception>
 
+#include "base/datagram.hpp"
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
 
@@ -67,21 +68,6 @@ class Instructions {
   posix_spawn_file_actions_t actions_{};
   posix_spawnattr_t attributes_{};
 };
-
-/// Room for one descriptor (cmsg(3)).
-union AttachedFd {
-  cmsghdr header;
-  std::array<char, CMSG_SPACE(sizeof(int))> bytes;
-};
-
-Fd take_descriptor(msghdr& message) {
-  const auto* rights = CMSG_FIRSTHDR(&message);
-  if (!rights || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS) return {};
-  if (rights->cmsg_len < CMSG_LEN(sizeof(int))) return {};
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
-  return Fd(fd);
-}
 
 std::string in_words(const Response& response) {
   std::string text = response.problem.substr(0, response.problem.find('\n'));
@@ -151,22 +137,13 @@ Session::Answer Session::receive(int timeout_ms) const {
   }
   std::string text(largest_answer, '\0');
   iovec part{text.data(), text.size()};
-  AttachedFd room{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = room.bytes.data();
-  message.msg_controllen = room.bytes.size();
-  ssize_t got = 0;
-  do {
-    got = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
-  if (got < 0) throw Error::system("read criu's answer");
+  auto got = receive_datagram(socket_, {&part, 1});
+  if (got.size < 0) throw Error::system("read criu's answer");
+  if (got.size == 0) throw Error("criu ended without an answer");
+  if (got.is_cut) throw Error("criu's answer is too long", EMSGSIZE);
   Answer answer;
-  answer.attached = take_descriptor(message);
-  if (got == 0) throw Error("criu ended without an answer");
-  if ((message.msg_flags & MSG_TRUNC) != 0) throw Error("criu's answer is too long", EMSGSIZE);
-  answer.response = decode_response({text.data(), static_cast<std::size_t>(got)});
+  answer.attached = std::move(got.attached);
+  answer.response = decode_response({text.data(), static_cast<std::size_t>(got.size)});
   return answer;
 }
 

@@ -3,25 +3,14 @@
 
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 
-#include <array>
 #include <cstring>
 
+#include "base/datagram.hpp"
 #include "base/syscalls.hpp"
 
 namespace oci {
-namespace {
-
-/// Room for one descriptor and no more: receivers insist on exactly that (cmsg(3)).
-union AttachedFd {
-  cmsghdr header;
-  std::array<char, CMSG_SPACE(sizeof(int))> bytes;
-};
-
-}  // namespace
-
 Fd connect_socket(const std::string& path) {
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) throw Error::system("socket");
@@ -49,22 +38,7 @@ void send_descriptor(FdRef socket, FdRef attached, std::string_view payload, std
         "send a descriptor: " + std::to_string(payload.size()) + " bytes with it, not 1 to " + std::to_string(longest),
         EINVAL);
   iovec text{const_cast<char*>(payload.data()), payload.size()};
-  AttachedFd room{};
-  msghdr message{};
-  message.msg_iov = &text;
-  message.msg_iovlen = 1;
-  message.msg_control = room.bytes.data();
-  message.msg_controllen = room.bytes.size();
-  auto* rights = CMSG_FIRSTHDR(&message);
-  rights->cmsg_len = CMSG_LEN(sizeof(int));
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  const int fd = attached.get();
-  std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
-  ssize_t sent = 0;
-  do {
-    sent = ::sendmsg(socket.get(), &message, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
+  const auto sent = send_datagram(socket, {&text, 1}, attached);
   if (sent < 0) throw Error::system("send a descriptor");
   if (static_cast<std::size_t>(sent) != payload.size())
     throw Error("send a descriptor: only part of the message went out");

@@ -33,6 +33,31 @@ std::string context_option(const Annotations& annotations) {
   return entry->second;
 }
 
+/// Names of directories below one another; crun's users write it with a slash in front, and without.
+std::string cgroup_below(const Annotations& annotations) {
+  static constexpr const char* name = "run.oci.delegate-cgroup";
+  const auto entry = annotations.find(name);
+  if (entry == annotations.end() || entry->second.empty()) return {};
+  std::string path;
+  for (std::string_view rest = entry->second; !rest.empty();) {
+    const auto part = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+    if (part == "." || part == "..")
+      refuse(name, "\"" + entry->second + "\" does not stay below the container's cgroup");
+    if (!part.empty()) path.append("/").append(part);
+  }
+  if (path.empty()) refuse(name, "\"" + entry->second + "\" names no cgroup");
+  return path;
+}
+
+/// What would change the container, and is not here.
+void check_absent(const Annotations& annotations) {
+  if (annotations.count("run.oci.systemd.force_cgroup_v1") != 0)
+    refuse("run.oci.systemd.force_cgroup_v1", "this runtime mounts no cgroup v1");
+  if (annotations.count("run.oci.seccomp.plugins") != 0)
+    refuse("run.oci.seccomp.plugins", "this runtime loads none; use linux.seccomp.listenerPath");
+}
+
 /// A container that would have run in a virtual machine must not run without one.
 void check_kind(const Annotations& annotations) {
   static constexpr const char* handler = "run.oci.handler";
@@ -46,10 +71,12 @@ void check_kind(const Annotations& annotations) {
 Extensions extensions(const Annotations& annotations) {
   if (annotations.empty()) return {};
   check_kind(annotations);
+  check_absent(annotations);
   return {.hooks_stdout = path_in(annotations, "run.oci.hooks.stdout"),
           .hooks_stderr = path_in(annotations, "run.oci.hooks.stderr"),
           .pidfd_receiver = path_in(annotations, "run.oci.pidfd_receiver"),
           .context_option = context_option(annotations),
+          .delegated_cgroup = cgroup_below(annotations),
           .keeps_groups = annotations.count("run.oci.keep_original_groups") != 0};
 }
 

@@ -14,11 +14,12 @@ struct Extensions {
   std::string hooks_stderr;                ///< run.oci.hooks.stderr
   std::string pidfd_receiver;              ///< run.oci.pidfd_receiver: an absolute path
   std::string context_option = "context";  ///< run.oci.mount_context_type: the mount option that takes the label
+  std::string delegated_cgroup;            ///< run.oci.delegate-cgroup: "/a/b" below the container's; empty: not given
   bool keeps_groups = false;               ///< run.oci.keep_original_groups, with any value: setgroups(2) is not called
 };
 
 /// @throws Error "annotation NAME: …" for a value that cannot be obeyed, and for annotations that ask for what this
-/// runtime is not: another kind of program (run.oci.handler).
+/// runtime is not, or has not: another kind of program (run.oci.handler), mounts of cgroup v1, plugins.
 Extensions extensions(const Annotations& annotations);
 
 }  // namespace oci

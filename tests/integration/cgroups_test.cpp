@@ -54,6 +54,40 @@ TEST_CASE("the program sees its cgroup as the root of a cgroup namespace") {
   CHECK(line_with(b.args({"cat", "/proc/self/cgroup"}).run().out, "0::") == "0::/");
 }
 
+TEST_CASE("run.oci.delegate-cgroup puts the process into a cgroup of its own below the container's") {
+  Bundle b;
+  b.set("annotations", R"({"run.oci.delegate-cgroup": "/own//deep"})");
+  b.args({"do", "cat", "/proc/self/cgroup", "--", "pause"});
+  if (!test::pure_cgroup2()) {
+    const auto r = b.create();
+    CHECK(r.status == 1);
+    CHECK_THAT(r.err, Contains("annotation run.oci.delegate-cgroup: cgroup v1, which this host has beside cgroup2"));
+    CHECK(b.leftovers().empty());
+    return;
+  }
+  b.map_ids(100000, 65536);
+  b.launch();
+  REQUIRE(b.outputs("0::"));
+  CHECK(line_with(b.output(), "0::") == "0::/own/deep");
+  CHECK(cgroup_of(b.pid()).ends_with(b.id() + "/own/deep"));
+  CHECK(line_with(b.exec({"cat", "/proc/self/cgroup"}).out, "0::") == "0::/own/deep");
+  const auto above = unified() + cgroup_of(b.pid()).substr(0, cgroup_of(b.pid()).rfind("/own"));
+  CHECK(test::slurp(above + "/cgroup.procs").empty());
+  struct stat status {};
+  for (const auto* file : {"/own", "/own/deep", "/own/deep/cgroup.procs", "/own/deep/cgroup.subtree_control"}) {
+    INFO(file);
+    REQUIRE(::stat((above + file).c_str(), &status) == 0);
+    CHECK(status.st_uid == 100000);
+  }
+  REQUIRE(::stat((above + "/cgroup.procs").c_str(), &status) == 0);
+  CHECK(status.st_uid == 0);
+  CHECK(b.runtime({"pause", "ID"}).status == 0);
+  CHECK(b.status() == "paused");
+  CHECK(b.runtime({"resume", "ID"}).status == 0);
+  CHECK(b.remove_container({"--force"}).status == 0);
+  CHECK(b.leftovers().empty());
+}
+
 TEST_CASE("the container's view of /sys/fs/cgroup is its own cgroup, read-only") {
   if (!test::pure_cgroup2()) test::skip("the machine's cgroup2 is not the only hierarchy");
   Bundle b;

@@ -379,3 +379,19 @@ TEST_CASE("restore: an id that is taken, and images that are not there, are erro
   CHECK_THAT(b.runtime(restore_words(b)).err, Contains("descriptors.json"));
   CHECK(b.status().empty());
 }
+
+TEST_CASE("a restore that cannot come back from CRIU's mount namespace goes no further") {
+  if (::access("/usr/bin/strace", X_OK) != 0) test::skip("strace is not installed");
+  Bundle b;
+  b.args({"pause"});
+  ::mkdir(b.path("images").c_str(), 0700);
+  ::mkdir(b.path("programs").c_str(), 0755);
+  test::spill(b.path("images/descriptors.json"), R"(["","",""])");
+  test::spill(b.path("programs/criu"), "#!/bin/sh\nexit 0\n", 0755);
+  b.environment = Words{"PATH=" + b.path("programs") + ":/usr/bin:/bin"};
+  const auto r = b.through_shell(
+      "exec /usr/bin/strace -qq -o /dev/null -e inject=setns:error=EINVAL:when=1 \"$0\" \"$@\"", restore_words(b));
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("return to the mount namespace: Invalid argument") && !Contains("criu ended"));
+  CHECK(b.leftovers().empty());
+}

@@ -75,6 +75,68 @@ TEST_CASE("config.json that is no JSON is refused, with the place") {
   }
 }
 
+TEST_CASE("config.json that is no regular file is refused at once") {
+  Bundle b;
+  const auto bundle = b.path("other");
+  const auto file = bundle + "/config.json";
+  ::mkdir(bundle.c_str(), 0755);
+  const auto check = [&](const std::string& what) {
+    const auto r = b.runtime({"create", "--bundle", bundle, "ID"});
+    CHECK(r.status == 1);
+    CHECK_THAT(r.err, Contains("config.json is " + what + ", not a regular file"));
+    CHECK(b.leftovers().empty());
+  };
+  REQUIRE(::mkfifo(file.c_str(), 0644) == 0);
+  check("a pipe");
+  ::unlink(file.c_str());
+  REQUIRE(::symlink("/dev/zero", file.c_str()) == 0);
+  check("a device");
+  ::unlink(file.c_str());
+  REQUIRE(::mkdir(file.c_str(), 0755) == 0);
+  check("a directory");
+}
+
+TEST_CASE("exec is not kept waiting by a config.json that has become a pipe") {
+  Bundle b;
+  b.args({"pause"}).set("root.path", test::quoted(b.rootfs()));
+  REQUIRE(b.state().status == 1);  // has written config.json
+  const auto bundle = b.path("other");
+  const auto file = bundle + "/config.json";
+  ::mkdir(bundle.c_str(), 0755);
+  test::spill(file, test::slurp(b.path("config.json")));
+  REQUIRE(b.runtime({"run", "--detach", "--bundle", bundle, "ID"}).status == 0);
+  ::unlink(file.c_str());
+  REQUIRE(::mkfifo(file.c_str(), 0644) == 0);
+  const auto r = b.exec({"hostname"});
+  CHECK(r.status == 255);
+  CHECK_THAT(r.err, Contains(file + ": it is a pipe, not a regular file"));
+}
+
+TEST_CASE("what the caller names may be a pipe") {
+  Bundle b;
+  b.args({"say", "on"}).set("root.path", test::quoted(b.rootfs()));
+  REQUIRE(b.state().status == 1);  // has written config.json
+  const auto pipe = b.path("pipe");
+  const auto write = [&](const std::string& file) { return "cat '" + file + "' > '" + pipe + "' & :"; };
+  REQUIRE(::mkfifo(pipe.c_str(), 0644) == 0);
+  const auto copy = b.path("copy.json");
+  test::spill(copy, test::slurp(b.path("config.json")));
+  CHECK(b.through_shell(write(copy), {"run", "--bundle", b.path(), "--config", pipe, "ID"}).out == "on\n");
+  b.args({"pause"}).launch();
+  test::spill(copy, R"({"cwd": "/", "args": ["/inside", "hostname"], "user": {"uid": 0, "gid": 0}})");
+  CHECK(b.through_shell(write(copy), {"exec", "--process", pipe, "ID"}).out == "box\n");
+  test::spill(copy, "{}");
+  CHECK(b.through_shell(write(copy), {"update", "--resources", pipe, "ID"}).status == 0);
+}
+
+TEST_CASE("what stands behind the value in config.json is not read") {
+  Bundle b;
+  b.args({"say", "on"});
+  REQUIRE(b.state().status == 1);  // has written config.json
+  const auto text = test::slurp(b.path("config.json"));
+  CHECK(b.config(text + "\n} trailing \xff").run().out == "on\n");
+}
+
 TEST_CASE("unknown members of config.json are ignored") {
   Bundle b;
   b.set("whatIsThis", R"({"deep": [1, 2.5, null]})").set("process.newInTwoYears", "true").set("linux.unheardOf", "[]");

@@ -49,9 +49,13 @@ struct Scope : Bundle {
     args({"pause"});
   }
   ~Scope() {
-    remove_container({"--force"});
-    run_program(*this, {"systemctl", "stop", unit()});
-    run_program(*this, {"systemctl", "reset-failed", unit()});
+    try {
+      remove_container({"--force"});
+      run_program(*this, {"systemctl", "stop", unit()});
+      run_program(*this, {"systemctl", "reset-failed", unit()});
+    } catch (const std::exception& error) {
+      FAIL_CHECK("cleaning up: " << error.what());
+    }
   }
 
   std::string unit() const { return "runtime-" + id() + ".scope"; }

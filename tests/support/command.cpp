@@ -41,20 +41,32 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 /// In the child: the streams, the descriptors from 3 on, and nothing else.
-[[noreturn]] void become(const Command& command, int in, int out, int err) {
+void prepare(const Command& command, int in, int out, int err) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::vector<int> wanted{in, out, err};
   wanted.insert(wanted.end(), command.descriptors.begin(), command.descriptors.end());
-  for (int& fd : wanted) fd = ::fcntl(fd, F_DUPFD, lowest_free);
+  for (int& fd : wanted) {
+    fd = ::fcntl(fd, F_DUPFD, lowest_free);
+    if (fd < 0) throw Error::system("duplicate a descriptor for a command");
+  }
   for (std::size_t number = 0; number < wanted.size(); ++number) ::dup2(wanted[number], static_cast<int>(number));
   oci::sys::close_from(static_cast<unsigned>(wanted.size()));
-  if (!command.directory.empty() && ::chdir(command.directory.c_str()) != 0) ::_exit(126);
+  if (!command.directory.empty() && ::chdir(command.directory.c_str()) != 0)
+    throw Error::system("chdir " + command.directory);
+}
+
+/// In the child, which must not go back into the tests.
+[[noreturn]] void become(const Command& command, int in, int out, int err) noexcept try {
+  prepare(command, in, out, err);
   auto words = pointers(command.words);
   const auto given = command.environment.value_or(std::vector<std::string>{});
   auto environment = pointers(given);
   ::execve(words[0], words.data(), command.environment ? environment.data() : ::environ);
   ::dprintf(2, "cannot execute %s: %s\n", words[0], std::strerror(errno));
   ::_exit(127);
+} catch (const std::exception& error) {
+  ::dprintf(2, "%s\n", error.what());
+  ::_exit(126);
 }
 
 Fd standard_input(const std::string& text) {

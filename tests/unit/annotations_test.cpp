@@ -57,6 +57,27 @@ TEST_CASE("another kind of runtime is refused rather than replaced by this one")
                StartsWith("annotation run.oci.handler: this runtime has no handler"));
 }
 
+TEST_CASE("run.oci.delegate-cgroup is a path that stays below the container's cgroup") {
+  const auto below = [](const std::string& value) {
+    return extensions({{"run.oci.delegate-cgroup", value}}).delegated_cgroup;
+  };
+  CHECK(below("").empty());
+  CHECK(below("init") == "/init");
+  CHECK(below("/init") == "/init");
+  CHECK(below("a//b/") == "/a/b");
+  for (const auto* value : {"..", "/..", "a/../b", "a/./b", "../x", "a/.."})
+    CHECK(refusal("run.oci.delegate-cgroup", value) == std::string("annotation run.oci.delegate-cgroup: \"") + value +
+                                                           "\" does not stay below the container's cgroup");
+  CHECK_THAT(refusal("run.oci.delegate-cgroup", "/"), EndsWith("\"/\" names no cgroup"));
+}
+
+TEST_CASE("annotations of crun's that ask for what is not here are refused by name") {
+  CHECK(refusal("run.oci.systemd.force_cgroup_v1", "/sys/fs/cgroup/systemd") ==
+        "annotation run.oci.systemd.force_cgroup_v1: this runtime mounts no cgroup v1");
+  CHECK(refusal("run.oci.seccomp.plugins", "p.so") ==
+        "annotation run.oci.seccomp.plugins: this runtime loads none; use linux.seccomp.listenerPath");
+}
+
 TEST_CASE("run.oci.mount_context_type chooses the mount option that takes the label") {
   for (const auto* option : {"context", "fscontext", "defcontext", "rootcontext"}) {
     CHECK(extensions({{"run.oci.mount_context_type", option}}).context_option == option);

@@ -2,7 +2,6 @@
 #include "container/attend.hpp"
 
 #include <poll.h>
-#include <pty.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -15,23 +14,13 @@
 
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
+#include "pty.hpp"
 #include "support/catch.hpp"
 
 using namespace oci;
+using test::Pty;
 
 namespace {
-
-struct Pty {
-  Fd master, slave;
-  Pty() {
-    int ends[2];
-    REQUIRE(::openpty(&ends[0], &ends[1], nullptr, nullptr, nullptr) == 0);
-    master = Fd(ends[0]);
-    slave = Fd(ends[1]);
-    ::fcntl(master.get(), F_SETFD, FD_CLOEXEC);
-    ::fcntl(slave.get(), F_SETFD, FD_CLOEXEC);
-  }
-};
 
 std::pair<Fd, Fd> make_pipe() {
   std::array<int, 2> ends{};

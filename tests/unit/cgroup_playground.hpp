@@ -45,9 +45,13 @@ class Playground {
   }
   Playground(const Playground&) = delete;
   ~Playground() {
-    if (const auto cgroup = Cgroup::try_open(directory())) {
-      cgroup->kill();
-      cgroup->remove();
+    try {
+      if (const auto cgroup = Cgroup::try_open(directory())) {
+        cgroup->kill();
+        cgroup->remove();
+      }
+    } catch (const Error& error) {
+      FAIL_CHECK("cleaning up: " << error.what());
     }
   }
 

@@ -2,13 +2,18 @@
 // The messages of CRIU's RPC, and what is read out of its log.
 #include "kernel/criu.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdlib>
 #include <string>
 
+#include "base/files.hpp"
 #include "oci/error.hpp"
 #include "support/catch.hpp"
+#include "support/descriptors.hpp"
 
 using namespace oci;
 using namespace oci::criu;
@@ -36,6 +41,34 @@ Fd file_with(const std::string& text) {
 }
 
 }  // namespace
+
+TEST_CASE("a criu that sends two descriptors is refused, and none of them stays") {
+  std::array<char, 32> directory{"/tmp/criu_test_XXXXXX"};
+  REQUIRE(::mkdtemp(directory.data()));
+  const std::string program = std::string(directory.data()) + "/criu";
+  {
+    const Fd file(::open(program.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0755));
+    write_all(file, R"(#!/usr/bin/env python3
+import array, socket
+peer = socket.socket(fileno=3)
+peer.recv(4096)
+peer.sendmsg([bytes([8, 10, 16, 1])], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1]))])
+peer.recv(4096)
+)",
+              program);
+  }
+  const std::string path = ::getenv("PATH") ? ::getenv("PATH") : "";
+  ::setenv("PATH", (std::string(directory.data()) + ":" + path).c_str(), 1);
+  {
+    Session session;
+    const auto before = test::open_descriptors();
+    CHECK_THROWS_WITH(session.version(), "a message from the other process has more than one descriptor");
+    CHECK(test::open_descriptors() == before);
+  }
+  ::setenv("PATH", path.c_str(), 1);
+  ::unlink(program.c_str());
+  ::rmdir(directory.data());
+}
 
 TEST_CASE("a request to criu is its kind, and what was asked for") {
   CHECK(encode(Request{.kind = Kind::version}) == bytes({8, 10}));

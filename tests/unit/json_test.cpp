@@ -38,11 +38,21 @@ TEST_CASE("what is no JSON is refused with its place") {
   CHECK_THAT(refusal("{\n  \"a\": 01\n}"), Contains("line 2, column"));
   CHECK_THAT(refusal(""), Contains("line 1, column 1: "));
   CHECK_THAT(refusal("  \n "), Contains("line"));
-  for (const auto* text : {"{'a': 1}", "{\"a\": 1,}", "{\"a\": 1} x", "{} {}", "[1 2]", "// c\n{}", "{\"a\": \"\t\"}",
-                           "{\"a\"", "\xEF\xBB\xBF{}", "{\"a\": \"\xFF\"}", "nul", "{\"a\": +1}"}) {
+  for (const auto* text : {"{'a': 1}", "{\"a\": 1,}", "[1 2]", "// c\n{}", "{\"a\": \"\t\"}", "{\"a\"",
+                           "\xEF\xBB\xBF{}", "{\"a\": \"\xFF\"}", "nul", "{\"a\": +1}"}) {
     INFO(text);
     CHECK_THAT(refusal(text), Contains("line "));
   }
+}
+
+TEST_CASE("what stands behind the first value is not read") {  // as Go does
+  for (const auto* text : {"{\"a\": 1} x", "{\"a\": 1}}", "{\"a\": 1} {\"a\": 2}", "{\"a\": 1}\n\n", "{\"a\": 1}\xFF",
+                           "{\"a\": 1} // said", "{\"a\": 1},"}) {
+    INFO(text);
+    CHECK(json::Document::parse(text).root().find("a")->text == "1");
+  }
+  const std::string with_nul("{\"a\": 1}\0\0", 10);
+  CHECK(json::Document::parse(with_nul).root().find("a")->text == "1");
 }
 
 TEST_CASE("a document nested too deep is refused, not followed") {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/terminal.hpp"
 
-#include <pty.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,21 +14,13 @@
 
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
+#include "pty.hpp"
 #include "support/catch.hpp"
 
 using namespace oci;
+using test::Pty;
 
 namespace {
-
-struct Pty {
-  Fd master, slave;
-  Pty() {
-    int ends[2];
-    REQUIRE(::openpty(&ends[0], &ends[1], nullptr, nullptr, nullptr) == 0);
-    master = Fd(ends[0]);
-    slave = Fd(ends[1]);
-  }
-};
 
 termios settings_of(FdRef terminal) {
   termios settings{};
