@@ -39,7 +39,8 @@ int carry_out(CommandLine& line, std::span<const char* const> arguments) {
   return perform(line);
 }
 
-/// Nothing is buffered and nothing registered with atexit(3): what exit(3) would touch on its way is touched for nothing.
+/// Nothing is buffered and nothing registered with atexit(3): what exit(3) would touch on its way is touched for
+/// nothing.
 [[noreturn]] void leave(int status) {
 #ifdef __SANITIZE_ADDRESS__
   std::exit(status);  // leaks are looked for there

@@ -2,8 +2,10 @@
 // Which instructions of a static program are executed, by it and by the processes it brings forth until they execute
 // something else: ptrace(2), one step after the other. For tools/link_order.
 //
-// usage: stepper FILE PROGRAM [ARGUMENT…]    adds to FILE a line "OFFSET WHO" for each instruction, in the order of their first
-//        execution: hexadecimal; "child" if a process that was brought forth executed it, otherwise "program"
+// usage: stepper FILE PROGRAM [ARGUMENT…]
+//
+// It adds to FILE a line "OFFSET WHO" for each instruction, in the order of first execution: hexadecimal; "child" if a
+// process that was brought forth executed it, otherwise "program".
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
