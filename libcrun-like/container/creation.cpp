@@ -91,6 +91,8 @@ void Creation::stand() {
                enter_resctrl();
                launch();
                set_up_from_outside();
+               // The process is at its mounts, and nobody has to wait for this. A Fork would give it another number.
+               written_ahead_ = !child_->will_fork() && write_ahead();
                in_context([] { return std::string("error during container init"); }, [&] { serve(); });
                save();
                if (starter_ == Starter::later_command) child_->answer(Word::go);
@@ -247,20 +249,30 @@ void Creation::open_mount(const Message& message) {
   }
 }
 
-void Creation::save() {
-  const auto& process = child_->pidfd();  // first: it makes sure that the number behind a Fork is a child's
+/// Who the process is, and everything that is kept of the container but its name, state.json. False when the process
+/// has ended, of which serve() tells more.
+bool Creation::write_ahead() {
   record_.pid = child_->pid();
   record_.cgroup = cgroup_->path();
   const auto started = start_time_of(record_.pid);
-  if (!started) throw Error("the container's process has ended");
+  if (!started) return false;
   record_.start_time = *started;
   state_.remember("process", std::to_string(record_.pid) + ":" + std::to_string(record_.start_time));
+  static constexpr mode_t private_file = 0600;
+  write_all(sys::openat(state_.fd(), "config.json", O_WRONLY | O_CREAT | O_EXCL, private_file), config_text_,
+            state_.path("config.json"));
+  state_.prepare(record_);
+  return true;
+}
+
+void Creation::save() {
+  const auto& process = child_->pidfd();  // first: it makes sure that the number behind a Fork is a child's
+  if (!written_ahead_ && !write_ahead()) throw Error("the container's process has ended");
   hand_over_pidfd(options_, process, "standard");
   if (const auto receiver = extensions(spec_.annotations).pidfd_receiver; !receiver.empty())
     in_context([] { return std::string("annotation run.oci.pidfd_receiver"); },
                [&] { send_descriptor(receiver, process, "standard"); });
-  replace_file(state_.fd(), "config.json", config_text_, 0600);
-  state_.save(record_);
+  state_.publish();
   wrote_pid_file_ = write_pid_file(options_.pid_file, record_.pid);
 }
 

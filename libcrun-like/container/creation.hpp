@@ -58,6 +58,7 @@ class Creation {
   void serve(Message message);
   void adopt();
   void open_mount(const Message& message);
+  bool write_ahead();
   void save();
   void take_back() noexcept;
 
@@ -78,6 +79,7 @@ class Creation {
   IdMapper id_mapper_;
   std::optional<NetworkDevices> network_devices_;
   Fd terminal_;
+  bool written_ahead_ = false;
   bool wrote_pid_file_ = false;
   bool ran_hooks_ = false;
   bool kept_ = false;

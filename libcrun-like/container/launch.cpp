@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstring>
@@ -229,6 +230,10 @@ void Child::say(const Message& message, FdRef attached) const {
   // It has ended: its last word, or its status, says why.
   if (code == EPIPE || code == ECONNRESET) return log::debug("the container's process has gone before an answer");
   throw Error::system("answer the container's process", code);
+}
+
+bool Child::will_fork() const noexcept {
+  return std::ranges::any_of(plan_.steps, [](const Step& step) { return std::holds_alternative<Fork>(step.action); });
 }
 
 pid_t Child::pid() const noexcept {

@@ -260,7 +260,8 @@ void Restoration::save(pid_t pid) {
   record_.start_time = *started;
   state_.remember("process", std::to_string(pid) + ":" + std::to_string(record_.start_time));
   replace_file(state_.fd(), "config.json", config_.text, 0600);
-  state_.save(record_);
+  state_.prepare(record_);
+  state_.publish();
   wrote_pid_file_ = write_pid_file(options_.run.pid_file, pid);
 }
 

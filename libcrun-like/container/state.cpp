@@ -21,6 +21,7 @@ namespace {
 constexpr mode_t private_directory = 0700;
 constexpr mode_t private_file = 0600;
 constexpr auto state_file = "state.json";
+constexpr auto prepared_state_file = "state.json.new";
 constexpr auto fifo_name = "exec.fifo";
 /// Beside the containers; no container can have this name, because ids have no colon.
 constexpr std::string_view cache_name = "cache:seccomp";
@@ -133,8 +134,14 @@ std::string StateDirectory::recall(const std::string& name) const {
   return size > 0 ? std::string(target.data(), static_cast<std::size_t>(size)) : std::string();
 }
 
-void StateDirectory::save(const Record& record) const {
-  replace_file(dir_, state_file, encode(record), private_file);
+void StateDirectory::prepare(const Record& record) const {
+  write_all(sys::openat(dir_, prepared_state_file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, private_file),
+            encode(record), path(prepared_state_file));
+}
+
+void StateDirectory::publish() const {
+  if (::renameat(dir_.get(), prepared_state_file, dir_.get(), state_file) < 0)
+    throw Error::system("rename " + path(prepared_state_file) + " to " + state_file);
 }
 
 std::optional<Record> StateDirectory::load() const {

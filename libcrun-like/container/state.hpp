@@ -73,7 +73,8 @@ class StateDirectory {
   void remember(const std::string& name, const std::string& target) const;  ///< as a symbolic link
   std::string recall(const std::string& name) const;                        ///< empty when there is no such link
 
-  void save(const Record& record) const;
+  void prepare(const Record& record) const;  ///< writes state.json, by another name
+  void publish() const;                      ///< gives it its own: from now on it is a container
   /// Nothing while the container is being made, or was left so. @throws Error when state.json is damaged
   std::optional<Record> load() const;
 
