@@ -12,9 +12,22 @@
 #include "base/syscalls.hpp"
 
 namespace oci {
+namespace {
+
+/// One component more, without what leads nowhere.
+void append_component(std::vector<std::string_view>& parts, std::string_view part, bool absolute) {
+  if (part.empty() || part == ".") return;
+  const bool leads_up = part == "..";
+  if (leads_up && !parts.empty() && parts.back() != "..")
+    parts.pop_back();
+  else if (!leads_up || !absolute)
+    parts.push_back(part);
+}
+
+}  // namespace
 
 std::string read_all(FdRef file, std::string_view name, std::size_t limit) {
-  static constexpr std::size_t first_block = 16 * 1024;
+  static constexpr std::size_t first_block = std::size_t{16} * 1024;
   struct stat status {};
   const bool sized = ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
   const auto guess = sized ? static_cast<std::size_t>(status.st_size) + 1 : first_block;
@@ -99,15 +112,8 @@ std::string clean_path(std::string_view path) {
   std::vector<std::string_view> parts;
   while (!path.empty()) {
     const auto end = std::min(path.find('/'), path.size());
-    const auto part = path.substr(0, end);
+    append_component(parts, path.substr(0, end), absolute);
     path.remove_prefix(std::min(end + 1, path.size()));
-    if (part.empty() || part == ".") continue;
-    if (part != "..")
-      parts.push_back(part);
-    else if (!parts.empty() && parts.back() != "..")
-      parts.pop_back();
-    else if (!absolute)
-      parts.push_back(part);
   }
   std::string result;
   for (const auto part : parts) result.append(absolute || !result.empty() ? "/" : "").append(part);
