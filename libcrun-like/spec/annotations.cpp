@@ -50,7 +50,7 @@ Extensions extensions(const Annotations& annotations) {
           .hooks_stderr = path_in(annotations, "run.oci.hooks.stderr"),
           .pidfd_receiver = path_in(annotations, "run.oci.pidfd_receiver"),
           .context_option = context_option(annotations),
-          .keeps_groups = annotations.count("run.oci.keep_original_groups") != 0};
+          .keeps_groups = annotations.contains("run.oci.keep_original_groups")};
 }
 
 }  // namespace oci
