@@ -82,7 +82,8 @@ std::string help_text(const Command* command) {
 
 std::string version_text(std::string_view libseccomp_release) {
   std::string text(program());
-  text.append(" version " RUNTIME_VERSION "\ncommit: " RUNTIME_REVISION "\nspec: ").append(implemented_spec);
+  text.append(" version " RUNTIME_VERSION "\ncommit: ").append(revision);
+  text.append("\nspec: ").append(implemented_spec);
   return text.append("\nlibseccomp: ").append(libseccomp_release).append("\n");
 }
 

@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -11,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <csignal>
 #include <cstring>
 #include <ctime>
 #include <memory>
@@ -47,12 +47,12 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 
 /// What the new process finds in the memory that it shares with the old one until execve, and what it leaves there.
 struct Birth {
-  const char* path;
-  char* const* argv;
-  char* const* envp;
-  const char* cwd;
-  std::array<int, 3> streams;
-  pid_t parent;
+  const char* path = nullptr;
+  char* const* argv = nullptr;
+  char* const* envp = nullptr;
+  const char* cwd = nullptr;
+  std::array<int, 3> streams{};
+  pid_t parent = 0;
   const char* failed = nullptr;  ///< what was attempted
   int code = 0;
 };
@@ -107,7 +107,8 @@ const char* become_program(const Birth& birth) noexcept {
   return "execute";
 }
 
-int enter(void* argument) {
+/// AddressSanitizer knows nothing of the stack that this runs on, and must not clean it up before the end.
+[[gnu::no_sanitize_address]] int enter(void* argument) {
   auto& birth = *static_cast<Birth*>(argument);
   birth.failed = become_program(birth);
   birth.code = errno;
@@ -119,7 +120,7 @@ class Child {
  public:
   explicit Child(Birth& birth) {
     // CLONE_VFORK: the stack may be given back and `birth` read as soon as clone returns.
-    static constexpr std::size_t stack_size = 32 * 1024;
+    static constexpr std::size_t stack_size = std::size_t{32} * 1024;
     const auto stack = std::make_unique<std::array<char, stack_size>>();
     int pidfd = -1;
     // No handler of ours may run on the child's side of the common memory.
@@ -247,7 +248,7 @@ class Conversation {
 
   static void read_output(Fd& stream, int events, std::string& kept) {
     if (events == 0) return;
-    std::array<char, kept_output> block;
+    std::array<char, kept_output> block{};
     const auto got = ::read(stream.get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) return;
     if (got <= 0) return stream.reset();
@@ -378,7 +379,7 @@ class Dialogue::Partner {
     }
     if (ready[1].revents != 0) write_input();
     if (ready[0].revents == 0) return true;
-    std::array<char, kept_output> block;
+    std::array<char, kept_output> block{};
     const auto got = ::read(output_.get(), block.data(), block.size());
     if (got > 0) seen_.append(block.data(), static_cast<std::size_t>(got));
     return got > 0 || (got < 0 && errno == EINTR);

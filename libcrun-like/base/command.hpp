@@ -53,8 +53,10 @@ class Dialogue {
   /// Starts it with command.input on its standard input, which stays open. Its standard error is the caller's.
   /// @throws Error when it cannot be started
   explicit Dialogue(const Command& command);
-  Dialogue(Dialogue&&) noexcept;
+  Dialogue(Dialogue&& other) noexcept;
   Dialogue& operator=(Dialogue&&) = delete;
+  Dialogue(const Dialogue&) = delete;
+  Dialogue& operator=(const Dialogue&) = delete;
   ~Dialogue();
 
   /// Its next line, without the newline; nothing when it has closed its standard output.

@@ -21,8 +21,8 @@ namespace oci::json {
 template <class T>
 struct Field {
   std::string_view name;
-  void (*read)(const Value&, T&);
-  bool required;
+  void (*read)(const Value&, T&) = nullptr;
+  bool required = false;
 };
 
 /// The table of T; specialised next to each struct with an array of Field<T>.
@@ -72,51 +72,67 @@ void decode_number(const Value& value, T& out) {
   if (code != std::errc{} || stopped != end) expected("an integer in " + range, value);
 }
 
+inline void decode_boolean(const Value& value, bool& out) {
+  if (value.kind != Value::Kind::boolean) expected("a boolean", value);
+  out = value.text == "true";
+}
+
+inline void decode_string(const Value& value, std::string& out) {
+  if (value.kind != Value::Kind::string) expected("a string", value);
+  if (value.text.find('\0') != value.text.npos) throw Error("contains a NUL character");
+  out = value.text;
+}
+
+template <class Map>
+void decode_map(const Value& value, Map& out) {
+  if (value.kind != Value::Kind::object) expected("an object", value);
+  for (const auto* member = value.first; member; member = member->next)
+    at_path([&] { return std::string(member->key); }, [&] { decode(*member, out[std::string(member->key)]); });
+}
+
+template <class List>
+void decode_list(const Value& value, List& out) {
+  if (value.kind != Value::Kind::array) expected("an array", value);
+  out.clear();
+  std::size_t index = 0;
+  for (const auto* element = value.first; element; element = element->next, ++index)
+    at_path([&] { return "[" + std::to_string(index) + "]"; }, [&] { decode(*element, out.emplace_back()); });
+}
+
+/// The member of `object` that `row` stands for, in whatever spellings there are.
 template <class T>
-void decode_members(const Value& value, T& out) {
-  for (const auto& row : fields<T>) {
-    const Value* exact = nullptr;
-    bool seen = false;
-    for (const auto* member = value.first; member; member = member->next) {
-      if (member->kind == Value::Kind::null || !same_name(member->key, row.name)) continue;
-      if (member->key == row.name && std::exchange(exact, member)) throw Error(std::string(row.name) + ": given twice");
-      at_path([&] { return std::string(row.name); }, [&] { row.read(*member, out); });
-      seen = true;
-    }
-    if (row.required && !seen) throw Error(std::string(row.name) + ": missing");
+void decode_member(const Field<T>& row, const Value& object, T& out) {
+  const Value* exact = nullptr;
+  bool seen = false;
+  for (const auto* member = object.first; member; member = member->next) {
+    if (member->kind == Value::Kind::null || !same_name(member->key, row.name)) continue;
+    if (member->key == row.name && std::exchange(exact, member)) throw Error(std::string(row.name) + ": given twice");
+    at_path([&] { return std::string(row.name); }, [&] { row.read(*member, out); });
+    seen = true;
   }
+  if (row.required && !seen) throw Error(std::string(row.name) + ": missing");
 }
 
 template <class T>
 void decode(const Value& value, T& out) {
-  using Kind = Value::Kind;
   if constexpr (std::same_as<T, bool>) {
-    if (value.kind != Kind::boolean) expected("a boolean", value);
-    out = value.text == "true";
+    decode_boolean(value, out);
   } else if constexpr (std::integral<T>) {
     decode_number(value, out);
   } else if constexpr (std::same_as<T, std::string>) {
-    if (value.kind != Kind::string) expected("a string", value);
-    if (value.text.find('\0') != value.text.npos) throw Error("contains a NUL character");
-    out = value.text;
+    decode_string(value, out);
   } else if constexpr (requires { typename T::mapped_type; }) {
-    if (value.kind != Kind::object) expected("an object", value);
-    for (const auto* member = value.first; member; member = member->next)
-      at_path([&] { return std::string(member->key); }, [&] { decode(*member, out[std::string(member->key)]); });
+    decode_map(value, out);
   } else if constexpr (requires { out.emplace_back(); }) {
-    if (value.kind != Kind::array) expected("an array", value);
-    out.clear();
-    std::size_t index = 0;
-    for (const auto* element = value.first; element; element = element->next, ++index)
-      at_path([&] { return "[" + std::to_string(index) + "]"; }, [&] { decode(*element, out.emplace_back()); });
+    decode_list(value, out);
   } else if constexpr (requires {
                          out.emplace();
                          *out;
                        }) {
     decode(value, out ? *out : out.emplace());  // a second spelling of the name adds to the first
   } else {
-    if (value.kind != Kind::object) expected("an object", value);
-    decode_members(value, out);
+    if (value.kind != Value::Kind::object) expected("an object", value);
+    for (const auto& row : fields<T>) decode_member(row, value, out);
   }
 }
 

@@ -12,8 +12,17 @@
 #include "base/syscalls.hpp"
 
 namespace oci {
-
 namespace {
+
+/// One component more, without what leads nowhere.
+void append_component(std::vector<std::string_view>& parts, std::string_view part, bool absolute) {
+  if (part.empty() || part == ".") return;
+  const bool leads_up = part == "..";
+  if (leads_up && !parts.empty() && parts.back() != "..")
+    parts.pop_back();
+  else if (!leads_up || !absolute)
+    parts.push_back(part);
+}
 
 std::string_view kind_of(mode_t mode) {
   switch (mode & S_IFMT) {
@@ -129,15 +138,8 @@ std::string clean_path(std::string_view path) {
   std::vector<std::string_view> parts;
   while (!path.empty()) {
     const auto end = std::min(path.find('/'), path.size());
-    const auto part = path.substr(0, end);
+    append_component(parts, path.substr(0, end), absolute);
     path.remove_prefix(std::min(end + 1, path.size()));
-    if (part.empty() || part == ".") continue;
-    if (part != "..")
-      parts.push_back(part);
-    else if (!parts.empty() && parts.back() != "..")
-      parts.pop_back();
-    else if (!absolute)
-      parts.push_back(part);
   }
   std::string result;
   for (const auto part : parts) result.append(absolute || !result.empty() ? "/" : "").append(part);

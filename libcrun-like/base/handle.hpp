@@ -22,6 +22,8 @@ class Handle {
     }
     return *this;
   }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
   ~Handle() { reset(); }
 
   int get() const noexcept { return fd_; }

@@ -49,7 +49,7 @@ struct Builder {
     size = (size + alignment - 1) / alignment * alignment;
     if (size > left) {
       left = std::max(size, block);
-      free = document.blocks_.emplace_back(new char[left]).get();
+      free = document.blocks_.emplace_back(std::make_unique_for_overwrite<char[]>(left)).get();
     }
     left -= size;
     return std::exchange(free, free + size);
@@ -192,7 +192,7 @@ Writer& Writer::member(std::string_view name, const std::vector<std::string>& te
 }
 
 Writer& Writer::real(double value) {
-  std::array<char, 512> digits;  // 309 before the point, or as many behind it
+  std::array<char, 512> digits{};  // 309 before the point, or as many behind it
   const auto [end, code] = std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed);
   return literal({digits.data(), end});
 }

@@ -30,8 +30,10 @@ class Document {
 
   const Value& root() const noexcept { return *root_; }
 
-  Document(Document&&) noexcept;
-  Document& operator=(Document&&) noexcept;
+  Document(Document&& other) noexcept;
+  Document& operator=(Document&& other) noexcept;
+  Document(const Document&) = delete;
+  Document& operator=(const Document&) = delete;
   ~Document();
 
  private:

@@ -64,7 +64,7 @@ class Flow {
   }
 
  private:
-  std::array<char, 16 * 1024> bytes_;
+  std::array<char, std::size_t{16} * 1024> bytes_{};
   std::size_t from_ = 0, to_ = 0;
 };
 
@@ -128,14 +128,14 @@ class Attendance::Conversation {
     input = {reads_input_ && to_container_.empty() ? STDIN_FILENO : -1, POLLIN, 0};
     const int wanted = (to_host_.empty() ? POLLIN : 0) | (to_container_.empty() ? 0 : POLLOUT);
     master = {open_ && wanted != 0 ? master_.get() : -1, static_cast<short>(wanted), 0};
-    output = {to_host_.empty() ? -1 : output_(), POLLOUT, 0};
+    output = {to_host_.empty() ? -1 : host_output(), POLLOUT, 0};
   }
 
   void move(const pollfd& input, const pollfd& master, const pollfd& output) {
     if (input.revents != 0) read_input();
     if ((master.revents & (POLLIN | POLLHUP | POLLERR)) != 0 && to_host_.empty()) read_master();
     if (!to_container_.empty() && !to_container_.pour(master_.get())) reads_input_ = false;
-    if (output.revents != 0) to_host_.pour(output_());
+    if (output.revents != 0) to_host_.pour(host_output());
   }
 
   /// What the container wrote before its end. poll(2) on a master first delivers what is still on its way from the
@@ -150,7 +150,7 @@ class Attendance::Conversation {
   }
 
  private:
-  int output_() const noexcept { return own_output_ ? own_output_.get() : STDOUT_FILENO; }
+  int host_output() const noexcept { return own_output_ ? own_output_.get() : STDOUT_FILENO; }
 
   void read_input() {
     const auto got = to_container_.fill(STDIN_FILENO);
@@ -168,15 +168,15 @@ class Attendance::Conversation {
     if (got <= 0)
       open_ = false;
     else
-      to_host_.pour(output_());
+      to_host_.pour(host_output());
   }
 
   /// False when whoever reads takes his time, and a signal says that there is none left.
   bool pour_all(FdRef signals) {
     while (!to_host_.empty()) {
-      std::array<pollfd, 2> ready{{{output_(), POLLOUT, 0}, {signals.get(), POLLIN, 0}}};
+      std::array<pollfd, 2> ready{{{host_output(), POLLOUT, 0}, {signals.get(), POLLIN, 0}}};
       if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) return false;
-      if (ready[0].revents != 0) to_host_.pour(output_());
+      if (ready[0].revents != 0) to_host_.pour(host_output());
       signalfd_siginfo signal{};
       if (ready[1].revents != 0 && ::read(signals.get(), &signal, sizeof signal) > 0 && is_forwarded(signal))
         return false;
@@ -228,33 +228,36 @@ void Attendance::look() noexcept {
   watched_ = FdRef(-1);
 }
 
-int Attendance::attend(const Pidfd& process) {
-  auto* const conversation = conversation_.get();
-  const auto take_signals = [&] {
-    signalfd_siginfo signal{};
-    while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
-      if (signal.ssi_signo == SIGCHLD && orphans_ == Orphans::reaped) reap_strays(process);
-      if (signal.ssi_signo == SIGWINCH && conversation) conversation->resize();
-      if (signal.ssi_signo == SIGCONT && conversation) conversation->resume();
-      if (is_forwarded(signal)) forward(signal, process);
-    }
-  };
-  for (;;) {
-    std::array<pollfd, 6> ready{{{process.get(), POLLIN, 0},
-                                 {signals_.get(), POLLIN, 0},
-                                 {watched_.get(), POLLIN, 0},
-                                 {-1, 0, 0},
-                                 {-1, 0, 0},
-                                 {-1, 0, 0}}};
-    auto& [ended, signals, watched, input, master, output] = ready;
-    if (conversation) conversation->watch(input, master, output);
-    if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) throw Error::system("poll");
-    if (signals.revents != 0) take_signals();
-    if (watched.revents != 0) look();
-    if (conversation) conversation->move(input, master, output);
-    if (ended.revents != 0) break;
+void Attendance::take_signals(const Pidfd& process) {
+  signalfd_siginfo signal{};
+  while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
+    if (signal.ssi_signo == SIGCHLD && orphans_ == Orphans::reaped) reap_strays(process);
+    if (signal.ssi_signo == SIGWINCH && conversation_) conversation_->resize();
+    if (signal.ssi_signo == SIGCONT && conversation_) conversation_->resume();
+    if (is_forwarded(signal)) forward(signal, process);
   }
-  if (conversation) conversation->drain(signals_);
+}
+
+/// Waits for anything, and does what it asks for. False when the process has ended.
+bool Attendance::turn(const Pidfd& process) {
+  std::array<pollfd, 6> ready{{{process.get(), POLLIN, 0},
+                               {signals_.get(), POLLIN, 0},
+                               {watched_.get(), POLLIN, 0},
+                               {-1, 0, 0},
+                               {-1, 0, 0},
+                               {-1, 0, 0}}};
+  auto& [ended, signals, watched, input, master, output] = ready;
+  if (conversation_) conversation_->watch(input, master, output);
+  if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) throw Error::system("poll");
+  if (signals.revents != 0) take_signals(process);
+  if (watched.revents != 0) look();
+  if (conversation_) conversation_->move(input, master, output);
+  return ended.revents == 0;
+}
+
+int Attendance::attend(const Pidfd& process) {
+  while (turn(process)) continue;
+  if (conversation_) conversation_->drain(signals_);
   return sys::wait_status(process);
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Staying with a process until it ends, as `run` and `exec` in the foreground do.
 #pragma once
-#include <signal.h>
-
+#include <csignal>
 #include <functional>
 #include <memory>
 
@@ -42,6 +41,8 @@ class Attendance {
  private:
   class Conversation;
   void look() noexcept;
+  void take_signals(const Pidfd& process);
+  bool turn(const Pidfd& process);
 
   sigset_t before_{};
   Fd signals_;

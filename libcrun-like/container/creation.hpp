@@ -29,7 +29,8 @@ enum class Starter : std::uint8_t {
 class Creation {
  public:
   Creation(const Store& store, const std::string& id, const CreateOptions& options, Starter starter);
-  Creation(Creation&&) = delete;
+  Creation(const Creation&) = delete;
+  Creation& operator=(const Creation&) = delete;
   ~Creation();
 
   /// Brings the process to the point where it waits, writes state.json and the pid file.

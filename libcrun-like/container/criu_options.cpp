@@ -103,18 +103,15 @@ criu::Options criu_options(const CriuOptions& options, const CriuDirectories& di
 
 criu::Response perform_logged(criu::Session& session, const criu::Request& request, const CriuDirectories& directories,
                               const criu::Notified& notified) {
-  bool refused = false;
+  bool being_notified = false;  // and still so when that has thrown
   try {
     return session.perform(request, [&](const criu::Response& notification, Fd attached) {
-      try {
-        notified(notification, std::move(attached));
-      } catch (...) {
-        refused = true;
-        throw;
-      }
+      being_notified = true;
+      notified(notification, std::move(attached));
+      being_notified = false;
     });
   } catch (const Error& error) {
-    if (refused) throw;
+    if (being_notified) throw;
     const auto found = what_the_log_says(directories.log_file);
     throw Error("criu failed: " + (found.empty() ? std::string(error.what()) : found) + "; see " + directories.log_file,
                 error.code());

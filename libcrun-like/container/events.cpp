@@ -55,7 +55,7 @@ class OomKills {
  private:
   std::uint64_t count() {
     if (!file_) return 0;
-    std::array<char, 4096> buffer;
+    std::array<char, 4096> buffer{};
     const auto got = ::pread(file_.get(), buffer.data(), buffer.size(), 0);
     if (got >= 0) return cgroup_number(keyed_value({buffer.data(), static_cast<std::size_t>(got)}, "oom_kill"));
     file_ = Fd();  // the cgroup is gone: the file would be ready for ever

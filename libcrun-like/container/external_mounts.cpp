@@ -87,6 +87,16 @@ std::vector<std::string> mounts_below(const std::string& source) {
   return below;
 }
 
+/// The bind, and what came with it from below its source.
+void add_bind(Externals& externals, const MountTable& table, const Mount& mount, const std::string& bundle) {
+  const auto* entry = table.at(mount.destination);
+  if (!entry) return;  // unmounted from inside, or a link that was made again
+  externals.add(entry->point, entry->point);
+  if (!parse_mount_options(mount.options).recursive) return;
+  for (const auto& rest : mounts_below(source_of_bind(mount, bundle)))
+    if (const auto point = entry->point + rest; table.has_mount_at(point)) externals.add(point, point);
+}
+
 }  // namespace
 
 bool is_bind_mount(const Mount& mount) {
@@ -97,15 +107,8 @@ bool is_bind_mount(const Mount& mount) {
 std::vector<std::string> mounts_left_out(const Spec& spec, const std::string& bundle, pid_t pid) {
   const MountTable table(pid);
   Externals externals;
-  for (const auto& mount : spec.mounts) {
-    if (!is_bind_mount(mount)) continue;
-    const auto* entry = table.at(mount.destination);
-    if (!entry) continue;  // unmounted from inside, or a link that was made again
-    externals.add(entry->point, entry->point);
-    if (!parse_mount_options(mount.options).recursive) continue;
-    for (const auto& rest : mounts_below(source_of_bind(mount, bundle)))
-      if (const auto point = entry->point + rest; table.has_mount_at(point)) externals.add(point, point);
-  }
+  for (const auto& mount : spec.mounts)
+    if (is_bind_mount(mount)) add_bind(externals, table, mount, bundle);
   // Where devices could not be made they are the host's, bound one by one.
   for (const auto& path : device_paths(spec))
     if (const auto* entry = table.at(path)) externals.add(entry->point, path);

@@ -30,13 +30,13 @@ std::optional<ContainerFilter> container_filter(const Linux& linux,
                                                 const std::map<std::string, std::string>& annotations,
                                                 const std::string& cache_dir) {
   // A filter that somebody counts on must not be missing without a word.
-  if (annotations.count("run.oci.seccomp_bpf_data") != 0)
+  if (annotations.contains("run.oci.seccomp_bpf_data"))
     throw Error("annotation run.oci.seccomp_bpf_data: not supported by this runtime; use linux.seccomp");
   if (!linux.seccomp) return std::nullopt;
   auto profile = *linux.seccomp;
   if (profile.listener_path.empty()) profile.listener_path = receiver_of(annotations);
   const auto unknown =
-      annotations.count("run.oci.seccomp_fail_unknown_syscall") != 0 ? UnknownCalls::refused : UnknownCalls::left_out;
+      annotations.contains("run.oci.seccomp_fail_unknown_syscall") ? UnknownCalls::refused : UnknownCalls::left_out;
   auto program = seccomp_program(profile, cache_dir, unknown);
   ContainerFilter filter{{std::move(program.filter), program.flags, program.notifies}, {}};
   if (program.notifies) filter.agent = {std::move(profile.listener_path), std::move(profile.listener_metadata)};

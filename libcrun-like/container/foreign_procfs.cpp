@@ -174,6 +174,7 @@ class Helper {
     channel_ = std::move(ours);
   }
   Helper(const Helper&) = delete;
+  Helper& operator=(const Helper&) = delete;
   ~Helper() {
     channel_.reset();
     // Not right away: its child would be left to the container's first process, which may not reap it.

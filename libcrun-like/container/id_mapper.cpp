@@ -49,13 +49,13 @@ std::string filesystem_of(FdRef mount) {
                                    [&](const FilesystemName& entry) { return entry.magic == magic; });
   if (found != filesystem_names.end()) return std::string(found->name);
   std::array<char, 16> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), magic, 16).ptr;
+  auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), magic, 16).ptr;
   return "the file system 0x" + std::string(digits.data(), end);
 }
 
 /// mount_setattr(2), "ERRORS", which have several reasons each.
 std::string reason(FdRef mount, bool recursive, int code) {
-  const std::string type = filesystem_of(mount) + (recursive ? ", or what is mounted below," : "");
+  std::string type = filesystem_of(mount) + (recursive ? ", or what is mounted below," : "");
   if (code == EINVAL) return type + " does not support id-mapped mounts in this kernel";
   if (code == EPERM)
     return type + " is id-mapped already, or belongs to a user namespace in which the runtime has no CAP_SYS_ADMIN";

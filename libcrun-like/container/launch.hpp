@@ -20,6 +20,8 @@ class Child {
 
   Child(Child&&) noexcept = default;
   Child& operator=(Child&&) = delete;
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
   ~Child();
 
   const InitPlan& plan() const noexcept { return plan_; }

@@ -122,7 +122,7 @@ std::optional<NotifySocket> NotifySocket::bind(const StateDirectory& state) {
 }
 
 bool NotifySocket::forward(pid_t main) {
-  std::array<char, 4096> message;
+  std::array<char, 4096> message{};
   const auto size = ::recv(socket_.get(), message.data(), message.size(), MSG_DONTWAIT);
   if (size <= 0) return false;
   const auto ready = ready_line({message.data(), static_cast<std::size_t>(size)});

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/files.hpp"
 #include "base/log.hpp"
@@ -49,6 +50,19 @@ Fd find_or_make(FdRef root, const std::string& target, Missing kind) {
   return std::move(file);
 }
 
+/// Binds it below `root`: what lies inside of it, and is a mountpoint of a later one, is looked up or made there. In
+/// the result the target has no links.
+PlacedBind place_bind(FdRef root, PlacedBind bind) {
+  const unsigned recursive = bind.recursive ? AT_RECURSIVE : 0;
+  const auto tree = sys::open_tree(working_directory, bind.source, OPEN_TREE_CLONE | recursive);
+  const auto kind = S_ISDIR(sys::fstat(tree).st_mode) ? Missing::directory : Missing::file;
+  const auto place = find_or_make(root, bind.target, kind);
+  const auto prefix = path_of(root), path = path_of(place);
+  sys::move_mount(tree, place, "bind " + bind.source + " to " + bind.target);
+  if (is_at_or_below(path, prefix)) bind.target = path.substr(prefix.size());
+  return bind;
+}
+
 /// CRIU gives the flags that a mount had when it was dumped only to the first of several mounts of one file; the others
 /// have those of what they are made of. What hides files must not let the container change the host's node.
 void protect_null() {
@@ -61,8 +75,8 @@ void protect_null() {
 
 }  // namespace
 
-RestoreRoot::RestoreRoot(const StateDirectory& state, const std::string& rootfs, NullDevice null)
-    : rootfs_(rootfs),
+RestoreRoot::RestoreRoot(const StateDirectory& state, std::string rootfs, NullDevice null)
+    : rootfs_(std::move(rootfs)),
       namespace_(sys::openat(working_directory, "/proc/self/ns/mnt", O_RDONLY)),
       root_(sys::openat(working_directory, "/", O_PATH | O_DIRECTORY)),
       directory_(sys::openat(working_directory, ".", O_PATH | O_DIRECTORY)) {
@@ -106,7 +120,6 @@ void RestoreRoot::leave() {
 
 std::vector<PlacedBind> RestoreRoot::prepare(const Spec& spec, const std::string& bundle) {
   const auto root = sys::openat(working_directory, path_, O_PATH | O_DIRECTORY);
-  const auto prefix = path_of(root);
   std::vector<PlacedBind> binds;
   for (const auto& mount : spec.mounts) {
     const auto options = parse_mount_options(mount.options);
@@ -117,19 +130,10 @@ std::vector<PlacedBind> RestoreRoot::prepare(const Spec& spec, const std::string
       if (is_bind) binds.push_back({source_of_bind(mount, bundle), target, options.recursive});
       continue;
     }
-    if (!is_bind) {
+    if (is_bind)
+      binds.push_back(place_bind(root, {source_of_bind(mount, bundle), target, options.recursive}));
+    else
       find_or_make(root, target, Missing::directory);
-      continue;
-    }
-    const auto source = source_of_bind(mount, bundle);
-    const unsigned recursive = options.recursive ? AT_RECURSIVE : 0;
-    const auto tree = sys::open_tree(working_directory, source, OPEN_TREE_CLONE | recursive);
-    const auto kind = S_ISDIR(sys::fstat(tree).st_mode) ? Missing::directory : Missing::file;
-    const auto place = find_or_make(root, target, kind);
-    const auto path = path_of(place);
-    binds.push_back({source, is_at_or_below(path, prefix) ? path.substr(prefix.size()) : target, options.recursive});
-    // What lies inside of it, and is a mountpoint of a later one, is looked up or made there.
-    sys::move_mount(tree, place, "bind " + source + " to " + target);
   }
   if (::umount2(path_.c_str(), MNT_DETACH) < 0) throw Error::system("unmount " + path_);
   attach();

@@ -20,7 +20,7 @@ enum class NullDevice : bool { as_it_is, read_only };
 /// happens.
 class RestoreRoot {
  public:
-  RestoreRoot(const StateDirectory& state, const std::string& rootfs, NullDevice null);
+  RestoreRoot(const StateDirectory& state, std::string rootfs, NullDevice null);
   RestoreRoot(const RestoreRoot&) = delete;
   RestoreRoot& operator=(const RestoreRoot&) = delete;
   /// Where the process still is in there, it goes back, and what is mounted in there is unmounted.

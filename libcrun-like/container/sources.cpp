@@ -16,7 +16,8 @@ class WayBack {
       : home_(sys::openat(working_directory, "/proc/self/ns/mnt", O_RDONLY)),
         root_(sys::openat(working_directory, "/", O_PATH | O_DIRECTORY)),
         directory_(sys::openat(working_directory, ".", O_PATH | O_DIRECTORY)) {}
-  WayBack(WayBack&&) = delete;
+  WayBack(const WayBack&) = delete;
+  WayBack& operator=(const WayBack&) = delete;
   ~WayBack() {
     // Failing here would leave the runtime in the container's namespace: there is no way on from that.
     // setns(2) also takes the root of a runtime that lives in a chroot.

@@ -59,6 +59,8 @@ class StateDirectory {
 
   StateDirectory(StateDirectory&& other) noexcept;
   StateDirectory& operator=(StateDirectory&&) = delete;
+  StateDirectory(const StateDirectory&) = delete;
+  StateDirectory& operator=(const StateDirectory&) = delete;
   ~StateDirectory();
 
   const Fd& fd() const noexcept { return dir_; }

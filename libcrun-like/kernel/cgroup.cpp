@@ -4,11 +4,11 @@
 #include <dirent.h>
 #include <linux/magic.h>
 #include <poll.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <csignal>
 #include <memory>
 #include <span>
 
@@ -123,7 +123,7 @@ std::optional<std::string> read_cgroup_file(FdRef directory, const std::string& 
   auto [file, code] = sys::try_openat(directory, path, O_RDONLY);
   if (is_gone(code)) return std::nullopt;
   if (code != 0) throw Error::system("open " + path + " (O_RDONLY)", code);
-  std::array<char, 4096> buffer;  // the kernel gives what fits into a page in one go, and these files do
+  std::array<char, 4096> buffer{};  // the kernel gives what fits into a page in one go, and these files do
   const auto got = ::read(file.get(), buffer.data(), buffer.size());
   if (got < 0 && is_gone(errno)) return std::nullopt;
   if (got < 0) throw Error::system("read " + path);
@@ -176,7 +176,7 @@ bool Cgroup::wait_event(std::string_view key, std::string_view wanted, Patience 
   // The kernel puts a notice off when the last one is less than 10 ms old (cgroup_file_notify()), and forgets it when
   // somebody else removes the cgroup meanwhile: hence no long sleep.
   static constexpr int longest_sleep_ms = 50;
-  std::array<char, 256> buffer;
+  std::array<char, 256> buffer{};
   for (;;) {
     const auto got = ::pread(file.get(), buffer.data(), buffer.size(), 0);
     if (got < 0 && is_gone(errno)) return true;

@@ -19,6 +19,9 @@ namespace oci {
 /// stands is looked after through Cgroup::open(path()).
 class CgroupManager {
  public:
+  CgroupManager() = default;
+  CgroupManager(const CgroupManager&) = delete;
+  CgroupManager& operator=(const CgroupManager&) = delete;
   virtual ~CgroupManager() = default;
 
   /// Begins what takes time, if that can happen while the caller does something else.

@@ -150,14 +150,14 @@ Resources as_systemd_changes(const Cgroup& cgroup, Resources change) {
   static constexpr const char* weight = "cpu.weight";
   if (change.cpu) change.cpu = with_systemd_quota(completed(change, present_limits(cgroup, change))).cpu;
   auto& unified = change.unified;
-  if (unified.count(weight) != 0 && unified.count(idle) != 0 && unified[idle] != "0") {
+  if (unified.contains(weight) && unified.contains(idle) && unified[idle] != "0") {
     log::warning(
         "linux.resources.unified: unable to apply both cpu.weight and cpu.idle to systemd: cpu.weight is ignored");
     unified.erase(weight);
   }
   // The kernel refuses a weight for an idle cgroup; systemd, which has one property for both, lets the later one win.
   const bool has_shares = change.cpu && change.cpu->shares.value_or(0) != 0 && !change.cpu->idle;
-  const bool has_weight = unified.count(weight) != 0 && unified.count(idle) == 0;
+  const bool has_weight = unified.contains(weight) && !unified.contains(idle);
   if ((!has_shares && !has_weight) || cgroup.read(idle) != "1") return change;
   if (has_shares)
     change.cpu->idle = 0;

@@ -2,13 +2,13 @@
 #include "kernel/criu.hpp"
 
 #include <poll.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -23,7 +23,7 @@ namespace {
 constexpr int socket_number = 3;
 constexpr int quick_ms = 30'000;  ///< for what needs neither disk nor the container
 constexpr int for_ever = -1;
-constexpr std::size_t largest_answer = 64 * 1024;
+constexpr std::size_t largest_answer = std::size_t{64} * 1024;
 
 bool is_program(const std::string& path) {
   const auto status = sys::try_fstatat(working_directory, path, 0);
@@ -194,28 +194,50 @@ Response Session::perform(const Request& request, const Notified& notified) {
   return std::move(answer.response);
 }
 
-std::string first_errors(FdRef log) {
-  static constexpr std::string_view mark = "Error (";
+namespace {
+
+/// What the first lines with errors say, of a log that comes in parts.
+class FirstErrors {
+ public:
+  bool enough() const noexcept { return count_ >= most; }
+  const std::string& text() const noexcept { return found_; }
+
+  void add(std::string_view part) {
+    rest_ += part;
+    std::size_t start = 0;
+    for (auto end = rest_.find('\n'); end != rest_.npos; start = end + 1, end = rest_.find('\n', start))
+      take(std::string_view(rest_).substr(start, end - start));
+    rest_.erase(0, start);
+    if (rest_.size() > longest_line) rest_.erase(0, rest_.size() - longest_line);
+  }
+
+ private:
+  void take(std::string_view line) {
+    const auto at = line.find("Error (");
+    if (at == line.npos || enough()) return;
+    ++count_;
+    found_.append(found_.empty() ? "" : "; ").append(line.substr(at));
+  }
+
   static constexpr int most = 3;
   static constexpr std::size_t longest_line = 4096;
-  std::string found, text;
-  std::array<char, 64 * 1024> block;
-  int count = 0;
-  for (;;) {
+  std::string found_, rest_;
+  int count_ = 0;
+};
+
+}  // namespace
+
+std::string first_errors(FdRef log) {
+  FirstErrors errors;
+  std::array<char, std::size_t{64} * 1024> block{};
+  while (!errors.enough()) {
     const auto got = ::read(log.get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got > 0) text.append(block.data(), static_cast<std::size_t>(got));
-    if (got <= 0 && !text.empty()) text += '\n';
-    std::size_t start = 0;
-    for (auto end = text.find('\n'); end != text.npos; start = end + 1, end = text.find('\n', start)) {
-      const std::string_view line(text.data() + start, end - start);
-      if (const auto at = line.find(mark); at != line.npos && count++ < most)
-        found.append(found.empty() ? "" : "; ").append(line.substr(at));
-    }
-    if (got <= 0 || count >= most) return found;
-    text.erase(0, start);
-    if (text.size() > longest_line) text.erase(0, text.size() - longest_line);
+    errors.add(got > 0 ? std::string_view(block.data(), static_cast<std::size_t>(got))
+                       : "\n");  // the end of a last line
+    if (got <= 0) break;
   }
+  return errors.text();
 }
 
 }  // namespace oci::criu

@@ -40,7 +40,8 @@ ResctrlGroup plan_resctrl_group(const std::string& root, const IntelRdt& rdt, co
 class ResctrlMaking {
  public:
   ResctrlMaking(const ResctrlGroup& group, const IntelRdt& rdt, const ResctrlKernel& kernel = resctrl_kernel);
-  ResctrlMaking(ResctrlMaking&&) = delete;
+  ResctrlMaking(const ResctrlMaking&) = delete;
+  ResctrlMaking& operator=(const ResctrlMaking&) = delete;
   /// Takes back what was made, a class that others could share in only while nobody does, unless kept.
   ~ResctrlMaking();
   void keep() noexcept;

@@ -58,8 +58,8 @@ class RouteRequest {
  private:
   RouteRequest(unsigned type, unsigned flags, std::string_view header);
 
-  unsigned type_;
-  unsigned flags_;
+  unsigned type_ = 0;
+  unsigned flags_ = 0;
   std::string body_;
 };
 

@@ -284,7 +284,7 @@ std::optional<std::uint32_t> last_number(const Policy& policy, const std::vector
   for (int number = last_carried; number > last && !carried.empty(); --number) {
     const std::unique_ptr<char, decltype(&std::free)> name(::seccomp_syscall_resolve_num_arch(architecture, number),
                                                            &std::free);
-    if (name && carried.count(name.get()) != 0) return static_cast<std::uint32_t>(number);
+    if (name && carried.contains(name.get())) return static_cast<std::uint32_t>(number);
   }
   return last < 0 ? std::nullopt : std::optional(static_cast<std::uint32_t>(last));
 }
@@ -316,7 +316,7 @@ SyscallTable table_of(const Policy& policy, std::uint32_t architecture) {
   }
   std::vector<const Rule*> rest;
   for (std::size_t i = 0; i < numbers.size(); ++i) {
-    if (policy.rules[i].action == policy.default_action || left.count(numbers[i]) == 0) continue;
+    if (policy.rules[i].action == policy.default_action || !left.contains(numbers[i])) continue;
     rest.push_back(&policy.rules[i]);
     if (numbers[i] >= 0) table.answers.erase(static_cast<std::uint32_t>(numbers[i]));
   }

@@ -38,6 +38,8 @@ class HostTerminal {
 
   HostTerminal(HostTerminal&& other) noexcept : fd_(std::move(other.fd_)), before_(std::exchange(other.before_, {})) {}
   HostTerminal& operator=(HostTerminal&&) = delete;
+  HostTerminal(const HostTerminal&) = delete;
+  HostTerminal& operator=(const HostTerminal&) = delete;
   ~HostTerminal() { restore(); }
 
   /// Every byte passes in both directions as it is; ^C is one of them. Does nothing while another job has the terminal,

@@ -22,7 +22,7 @@ std::string in_brackets(const std::string& list) {
 
 std::string octal(mode_t mode) {
   std::array<char, 16> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), mode, 8).ptr;
+  auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), mode, 8).ptr;
   return "0" + std::string(digits.data(), end);
 }
 

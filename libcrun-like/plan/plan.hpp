@@ -266,8 +266,10 @@ using AnyAction =
 struct Action : AnyAction {
   template <class T>
   Action(std::in_place_type_t<T> type, T action) : AnyAction(type, std::move(action)) {}
-  Action(Action&&) noexcept;
-  Action& operator=(Action&&) noexcept;
+  Action(Action&& other) noexcept;
+  Action& operator=(Action&& other) noexcept;
+  Action(const Action&) = delete;
+  Action& operator=(const Action&) = delete;
   ~Action();
 };
 
@@ -285,8 +287,10 @@ struct InitPlan {
   std::vector<Step> steps;
 
   InitPlan();
-  InitPlan(InitPlan&&) noexcept;
-  InitPlan& operator=(InitPlan&&) noexcept;
+  InitPlan(InitPlan&& other) noexcept;
+  InitPlan& operator=(InitPlan&& other) noexcept;
+  InitPlan(const InitPlan&) = delete;
+  InitPlan& operator=(const InitPlan&) = delete;
   ~InitPlan();
 
   template <class T>

@@ -77,7 +77,7 @@ Extensions extensions(const Annotations& annotations) {
           .pidfd_receiver = path_in(annotations, "run.oci.pidfd_receiver"),
           .context_option = context_option(annotations),
           .delegated_cgroup = cgroup_below(annotations),
-          .keeps_groups = annotations.count("run.oci.keep_original_groups") != 0};
+          .keeps_groups = annotations.contains("run.oci.keep_original_groups")};
 }
 
 }  // namespace oci

@@ -20,7 +20,7 @@ namespace {
 /// Up to the line "end"; whoever asks keeps the pipe open.
 std::string read_request() {
   std::string text;
-  std::array<char, 16 * 1024> block;
+  std::array<char, std::size_t{16} * 1024> block{};
   while (!text.ends_with("\nend\n")) {
     const auto got = ::read(STDIN_FILENO, block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;

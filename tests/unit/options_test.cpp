@@ -426,8 +426,9 @@ TEST_CASE("only what cannot be an id is taken for a bundle") {
 }
 
 TEST_CASE("an id that is made up is valid, readable and new each time") {
-  for (const std::string bundle :
-       {"/tmp/my bundle", "/", "/x/\xC3\xA4", "/..a", std::string("/").append(300, 'x').c_str()}) {
+  const std::string longest = "/" + std::string(300, 'x');
+  for (const std::string& bundle :
+       {std::string("/tmp/my bundle"), std::string("/"), std::string("/x/\xC3\xA4"), std::string("/..a"), longest}) {
     const auto id = make_id(bundle);
     CHECK_NOTHROW(check_id(id));
     CHECK(id != make_id(bundle));
