@@ -2,6 +2,7 @@
 #include "kernel/id_maps.hpp"
 
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,18 +13,11 @@
 #include "base/channel.hpp"
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
+#include "kernel/id_map_helper.hpp"
 #include "oci/error.hpp"
 
 namespace oci {
 namespace {
-
-std::string lines(const std::vector<IdMapping>& mappings) {
-  std::string text;
-  for (const auto& mapping : mappings)
-    text += std::to_string(mapping.container_id) + " " + std::to_string(mapping.host_id) + " " +
-            std::to_string(mapping.size) + "\n";
-  return text;
-}
 
 std::vector<IdMapping> parse_lines(const std::string& text) {
   std::vector<IdMapping> mappings;
@@ -41,8 +35,7 @@ std::vector<IdMapping> parse_lines(const std::string& text) {
 }
 
 /// A process that does nothing but to live in a user namespace, new or existing, until this object goes. It has one
-/// descriptor, the channel on which it sees that, and is as undumpable as the runtime: nobody in that namespace can
-/// seize it.
+/// descriptor, the channel on which it sees that, and nobody in an existing one can seize it: there it is undumpable.
 class Inhabitant {
  public:
   /// Of a new one; namespace_fd() is it.
@@ -81,6 +74,8 @@ class Inhabitant {
 
   [[noreturn]] static void live(FdRef channel, FdRef joined) noexcept {
     try {
+      // An ordinary user's runtime is not undumpable itself (container/entry.cpp).
+      if (joined.get() >= 0 && ::geteuid() != 0) ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
       if (joined.get() >= 0 && ::setns(joined.get(), CLONE_NEWUSER) < 0)
         throw Error::system("setns to the user namespace");
       // Its own namespace any process may open; another one's takes CAP_SYS_PTRACE, which the runtime may not have.
@@ -114,13 +109,21 @@ IdMaps maps_in(const std::string& directory) {
 
 }  // namespace
 
+std::string id_map_text(const std::vector<IdMapping>& mappings) {
+  std::string text;
+  for (const auto& mapping : mappings)
+    text += std::to_string(mapping.container_id) + " " + std::to_string(mapping.host_id) + " " +
+            std::to_string(mapping.size) + "\n";
+  return text;
+}
+
 void write_id_maps(pid_t pid, const std::vector<IdMapping>& uids, const std::vector<IdMapping>& gids) {
+  if (::geteuid() != 0) return write_id_maps_unprivileged(pid, uids, gids);
   const auto directory = "/proc/" + std::to_string(pid);
-  at_path([] { return "uidMappings"; }, [&] { write_file(working_directory, directory + "/uid_map", lines(uids)); });
-  // An unprivileged writer of gid_map must have given up setgroups(2) first, or group membership could be dropped to
-  // escape a permission that denies it (user_namespaces(7)).
-  if (::geteuid() != 0) write_file(working_directory, directory + "/setgroups", "deny");
-  at_path([] { return "gidMappings"; }, [&] { write_file(working_directory, directory + "/gid_map", lines(gids)); });
+  at_path([] { return "uidMappings"; },
+          [&] { write_file(working_directory, directory + "/uid_map", id_map_text(uids)); });
+  at_path([] { return "gidMappings"; },
+          [&] { write_file(working_directory, directory + "/gid_map", id_map_text(gids)); });
 }
 
 Fd make_user_namespace(const std::vector<IdMapping>& uids, const std::vector<IdMapping>& gids) {

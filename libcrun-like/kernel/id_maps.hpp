@@ -3,6 +3,7 @@
 #pragma once
 #include <sys/types.h>
 
+#include <string>
 #include <vector>
 
 #include "base/handle.hpp"
@@ -17,8 +18,11 @@ struct IdMaps {
   bool operator==(const IdMaps&) const = default;
 };
 
-/// Writes uid_map and gid_map of `pid`, which lives in a new user namespace. A caller without privileges may map only
-/// itself. @throws Error "uidMappings: …"
+/// Lines as uid_map and gid_map take them.
+std::string id_map_text(const std::vector<IdMapping>& mappings);
+
+/// Writes uid_map and gid_map of `pid`, which lives in a new user namespace; for a caller without privileges
+/// newuidmap(1) and newgidmap(1) do it where they have to. @throws Error "uidMappings: …"
 void write_id_maps(pid_t pid, const std::vector<IdMapping>& uids, const std::vector<IdMapping>& gids);
 
 /// A user namespace that nobody lives in, for the maps it has: what mount_setattr(2) takes for an id-mapped mount.
