@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/files.hpp"
+#include "base/log.hpp"
 #include "base/syscalls.hpp"
 #include "init/perform_process.hpp"
 #include "init/scheduling.hpp"
@@ -39,7 +40,13 @@ void set_oom_score(const std::string& process, int adjustment) {
 
 void perform(const SetOomScore& score, Scene& /*scene*/) {
   // Still the host's /proc: this is a first step, nothing of the container has been entered.
-  set_oom_score("self", score.adjustment);
+  try {
+    set_oom_score("self", score.adjustment);
+  } catch (const Error& error) {
+    if (error.code() != EACCES || !score.may_be_refused) throw;
+    log::warning("process.oomScoreAdj: " + std::string(error.what()) +
+                 " (lowering it takes CAP_SYS_RESOURCE); it stays the caller's");
+  }
 }
 
 int set_scheduler(pid_t process, const SetScheduler& scheduler) noexcept {

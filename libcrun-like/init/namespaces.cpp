@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include <csignal>
+#include <utility>
 #include <vector>
 
 #include "base/files.hpp"
@@ -16,9 +17,22 @@
 namespace oci::init {
 namespace {
 
-/// From nobody's view but the host root's (CVE-2016-9962). Where the runtime has no privileges it comes this late,
-/// because the maps of an undumpable process are not its own to write (proc(5)).
-void hide() {
+/// From everybody's view but the host root's (CVE-2016-9962). ptrace(2), "Ptrace access mode checking": of an
+/// undumpable process only who has CAP_SYS_PTRACE in the user namespace in which its program was executed, the
+/// runtime's, may look at memory, descriptors and files in /proc.
+///
+/// Root's runtime is undumpable from its beginning (container/entry.cpp), and so is this process. An ordinary user's
+/// cannot be: the files in /proc of an undumpable process belong to the host's root (proc(5)), so that neither the
+/// runtime nor newuidmap(1) could write uid_map, setgroups and gid_map, nor this process its own timens_offsets. It
+/// becomes so here instead, before anybody could reach it:
+/// - With a user namespace of its own, once the maps are written, in BecomeRoot. Until then it is alone in there, and
+///   others of its user's containers see it only if they share the host's pid namespace, where they see all of their
+///   user's processes: they have his id, and no runtime could take that away.
+/// - Before it joins a user namespace in which others live: these have CAP_SYS_PTRACE over whoever enters it, and see
+///   him, too, where the container has the host's pids.
+/// - The pid namespace of others is entered last of all (Fork).
+void hide(Scene& scene) {
+  if (std::exchange(scene.is_hidden, true)) return;
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
@@ -35,7 +49,7 @@ bool has_hung_up(FdRef channel) {
 
 }  // namespace
 
-void perform(const JoinNamespaces& join, Scene& /*scene*/) {
+void perform(const JoinNamespaces& join, Scene& scene) {
   // The user namespace may take away what entering the others needs, or give it (setns(2): CAP_SYS_ADMIN in the owner
   // of each). So: all that work before it, then the user namespace, then the rest.
   std::vector<const OpenNamespace*> later;
@@ -48,15 +62,16 @@ void perform(const JoinNamespaces& join, Scene& /*scene*/) {
       later.push_back(&entry);
     }
   }
+  if (user && join.hides) hide(scene);
   if (user && ::setns(user->fd.get(), CLONE_NEWUSER) < 0) fail_to_join(*user, errno);
   for (const auto* entry : later)
     if (::setns(entry->fd.get(), entry->type) < 0) fail_to_join(*entry, errno);
 }
 
 void perform(const JoinProcess& join, Scene& scene) {
+  hide(scene);
   if (::setns(join.process.get(), join.types) < 0) throw Error::system("setns to the container's first process");
   scene.proc.reset();  // the host's: nothing of it is needed in here
-  hide();
   scene.root = sys::openat(working_directory, "/", O_PATH | O_DIRECTORY);
 }
 
@@ -74,14 +89,15 @@ void perform(const SetTimeOffsets& offsets, Scene& /*scene*/) {
   write_file(working_directory, "/proc/self/timens_offsets", offsets.text);
 }
 
-void perform(const BecomeRoot& /*root*/, Scene& /*scene*/) {
+void perform(const BecomeRoot& root, Scene& scene) {
   // setgroups(2) is forbidden where an unprivileged user wrote the maps; the groups then stay, as user_namespaces(7)
   // wants it.
-  if (::syscall(SYS_setgroups, 0, nullptr) < 0 && errno != EPERM) throw Error::system("drop the supplementary groups");
+  if (!root.keeps_groups && ::syscall(SYS_setgroups, 0, nullptr) < 0 && errno != EPERM)
+    throw Error::system("drop the supplementary groups");
   if (::syscall(SYS_setresgid, 0, 0, 0) < 0) throw Error::system("setresgid 0 in the user namespace");
   if (::syscall(SYS_setresuid, 0, 0, 0) < 0) throw Error::system("setresuid 0 in the user namespace");
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of ids has ended it
-  hide();
+  hide(scene);
 }
 
 void perform(const Fork& /*fork*/, Scene& scene) {

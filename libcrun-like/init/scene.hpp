@@ -37,6 +37,7 @@ struct Scene {
   bool has_terminal = false;       ///< stdin is the container's terminal
   bool has_own_keyring = false;    ///< the session keyring is no longer the caller's
   bool in_directory = false;       ///< ChangeDirectory has succeeded
+  bool is_hidden = false;          ///< undumpable by its own doing
   std::uint32_t step = 0;          ///< the one being performed
 };
 

@@ -57,8 +57,9 @@ bool has_mount_labels(const Spec& spec) {
 
 InitPlan plan_create(CreatePlan request) {
   const auto& spec = request.spec;
-  const auto namespaces = plan_namespaces(spec.linux);
+  auto namespaces = plan_namespaces(spec.linux);
   const auto wanted = extensions(spec.annotations);
+  namespaces.keeps_groups = wanted.keeps_groups;
   ProcessPlan process{.process = *spec.process,
                       .host = request.host,
                       .linux = spec.linux,

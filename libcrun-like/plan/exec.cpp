@@ -49,7 +49,7 @@ InitPlan plan_exec(ExecPlan request) {
   if (in_user_namespace && !process.keyring.empty()) plan.add(JoinKeyring{});
   if (request.namespaces != 0) plan.add(JoinProcess{request.first_process, request.namespaces}, "linux.namespaces");
   if (request.root) plan.add(EnterRoot{std::move(request.root)}, "root.path");
-  if (in_user_namespace) plan.add(BecomeRoot{}, "linux.namespaces");
+  if (in_user_namespace) plan.add(BecomeRoot{request.keeps_groups}, "linux.namespaces");
   add_streams(plan, wanted, Console::none);
   if (wanted.terminal && request.terminal_is_copied) plan.add(Meet{Word::start}, "process.terminal");
   add_identity(plan, process);

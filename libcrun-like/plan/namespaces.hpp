@@ -20,6 +20,7 @@ struct NamespacePlan {
   int types = 0;          ///< CLONE_NEW… of all that differ from the runtime's: what exec joins
   bool user = false;      ///< a user namespace, new or joined
   bool new_user = false;
+  bool keeps_groups = false;  ///< the supplementary groups stay the caller's
   Birth birth = Birth::direct;
 };
 

@@ -32,6 +32,7 @@ struct OpenNamespace {
 
 struct JoinNamespaces {
   std::vector<OpenNamespace> namespaces;
+  bool hides = true;  ///< becomes undumpable before a user namespace; false where its own files in /proc are needed yet
 };
 
 /// Every namespace in which `process` lives and which `types` names, in one setns(2).
@@ -55,7 +56,9 @@ struct SetTimeOffsets {
 };
 
 /// In a user namespace whose maps are written: uid, gid 0, so that what is made belongs to the container's root.
-struct BecomeRoot {};
+struct BecomeRoot {
+  bool keeps_groups = false;  ///< annotation run.oci.keep_original_groups
+};
 
 /// Clones a sibling that carries on with the list, and ends: the only way into a pid or time namespace for a process
 /// that lives (setns(2), pid_namespaces(7)).
@@ -138,6 +141,7 @@ struct JoinResctrl {
 
 struct SetOomScore {
   int adjustment = 0;
+  bool may_be_refused = false;  ///< the caller has no privileges, and nothing depends on it
 };
 
 /// sched_setattr(2). What is denied to the process, because it is in a user namespace or has lost its privileges, the

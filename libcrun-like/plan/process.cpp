@@ -119,7 +119,8 @@ void add_scheduler(InitPlan& plan, const ProcessPlan& request) {
 /// Groups that cannot be set are not left out: they may be there to take rights away (user_namespaces(7)).
 void check_groups(const ProcessPlan& request) {
   const auto& host = request.host;
-  const bool privileged = host.euid == 0 || (host.capabilities >> CAP_SETGID & 1U) != 0;
+  // In a user namespace it has all capabilities, and may_set_groups says whether that is enough.
+  const bool privileged = host.euid == 0 || request.in_user_namespace || (host.capabilities >> CAP_SETGID & 1U) != 0;
   if (request.keeps_groups) {
     // As crun has it: Podman sends the groups that the image gives the user along with the annotation.
     if (!request.process.user.additional_gids.empty())
@@ -237,7 +238,9 @@ void add_memory_policy(InitPlan& plan, const Linux& linux) {
 }
 
 void add_first(InitPlan& plan, const ProcessPlan& request) {
-  if (request.process.oom_score_adj) plan.add(SetOomScore{*request.process.oom_score_adj}, "process.oomScoreAdj");
+  if (!request.process.oom_score_adj) return;
+  const bool privileged = request.host.euid == 0 && !request.host.in_user_namespace;
+  plan.add(SetOomScore{*request.process.oom_score_adj, !privileged}, "process.oomScoreAdj");
 }
 
 void add_identity(InitPlan& plan, const ProcessPlan& request) {
