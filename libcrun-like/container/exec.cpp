@@ -105,8 +105,7 @@ class Entrance {
 
   Child enter() const {
     const InitialAffinity initial(process_.exec_cpu_affinity);
-    auto child = launch_in_cgroup(record_, options_.cgroup,
-                                  [&](FdRef cgroup) { return Child::launch(plan(initial.is_foreign()), cgroup); });
+    auto child = launch_in_cgroup(record_, options_.cgroup, [&] { return plan(initial.is_foreign()); });
     initial.move(child.pid());
     if (filter_ && filter_->agent)
       child.deliver_listener_by([this](FdRef listener, pid_t process) {

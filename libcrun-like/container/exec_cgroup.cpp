@@ -5,6 +5,7 @@
 #include "base/syscalls.hpp"
 #include "container/presence.hpp"
 #include "kernel/cgroup.hpp"
+#include "kernel/cgroup_apply.hpp"
 #include "spec/annotations.hpp"
 
 namespace oci {
@@ -37,32 +38,43 @@ std::string current_cgroup_of(const Record& record) {
   return path;
 }
 
-Child launch_below(const std::string& path, const std::function<Child(FdRef)>& launch) {
-  return launch(sys::openat(working_directory, path, O_PATH | O_DIRECTORY));
+using PlanMaker = std::function<InitPlan()>;
+
+Child launch_below(const std::string& path, const PlanMaker& make_plan) {
+  const auto directory = sys::openat(working_directory, path, O_PATH | O_DIRECTORY);
+  auto plan = make_plan();
+  try {
+    return Child::launch(std::move(plan), directory);
+  } catch (const Error& error) {
+    const bool denied = error.code() == EACCES || error.code() == EPERM;
+    const auto cgroup = denied ? Cgroup::try_open(path) : std::nullopt;
+    if (!cgroup) throw;
+    throw Error(std::string(error.what()) + ": " + why_no_entry(*cgroup, error.code()), error.code());
+  }
 }
 
 }  // namespace
 
-Child launch_in_cgroup(const Record& record, const std::string& sub, const std::function<Child(FdRef)>& launch) {
+Child launch_in_cgroup(const Record& record, const std::string& sub, const PlanMaker& make_plan) {
   check_sub_cgroup(sub);
   if (record.cgroup.empty()) {
     if (!sub.empty()) throw Error("--cgroup: the container has no cgroup");
-    return launch(FdRef(-1));
+    return Child::launch(make_plan(), FdRef(-1));
   }
   const bool asked = !sub.empty();
   // What the container manages itself may be a subtree in which processes have no place above.
   if (!asked && !extensions(record.annotations).delegated_cgroup.empty())
-    return launch_below(current_cgroup_of(record), launch);
+    return launch_below(current_cgroup_of(record), make_plan);
   const auto path = asked ? clean_path(record.cgroup + "/" + sub) : record.cgroup;
   try {
-    return launch_below(path, launch);
+    return launch_below(path, make_plan);
   } catch (const Error& error) {
     // EBUSY: controllers are enabled for its children, so it must not hold processes itself (cgroups(7)).
     const bool elsewhere = error.code() == EBUSY || error.code() == ENOENT || error.code() == ENODEV;
     if (asked) throw Error("adding pid to cgroups: " + std::string(error.what()), error.code());
     if (!elsewhere) throw;
   }
-  return launch_below(current_cgroup_of(record), launch);
+  return launch_below(current_cgroup_of(record), make_plan);
 }
 
 }  // namespace oci

@@ -47,7 +47,11 @@ int hand_down(const std::string& directory, const std::string& controllers) {
 /// Nothing that this caller could change by asking for fewer controllers. EBUSY is the no-internal-process rule:
 /// enabling cpu, cpuset, and pids all the same would make the cgroup's children threaded, which then refuse processes.
 bool is_final(int code) noexcept {
-  return code == EBUSY || code == EACCES || code == EPERM || code == EROFS;
+  return code == EBUSY || code == EROFS;
+}
+
+bool is_denied(int code) noexcept {
+  return code == EACCES || code == EPERM;
 }
 
 std::string why_not_handed_down(int code) {
@@ -57,7 +61,7 @@ std::string why_not_handed_down(int code) {
   if (code == EOPNOTSUPP) return "it is threaded, and only cpu, cpuset, pids, and perf_event work in threaded cgroups";
   if (code == EINVAL) return "the kernel refuses it; for cpu, because a realtime process is in a cgroup without it";
   if (code == ENOENT) return "it does not have the controller itself: it is not delegated to this cgroup";
-  if (code == EACCES || code == EPERM) return "permission denied: the cgroup is not delegated to this user";
+  if (is_denied(code)) return "permission denied: the cgroup is not delegated to this user";
   if (code == EROFS) return "the cgroup file system is mounted read-only";
   return Error::system("write", code).what();
 }
@@ -194,7 +198,7 @@ void enable_controllers(const CgroupHost& host, const Cgroup& cgroup) {
   if (missing.empty()) return;
   for (const auto& ancestor : ancestors(host, cgroup.path())) {
     const int code = hand_down(ancestor, all_at_once);
-    if (code == 0) continue;
+    if (code == 0 || is_denied(code)) continue;  // a delegated cgroup may be on the way
     if (is_final(code)) return;
     for (const auto& one : missing) hand_down(ancestor, one);
   }
@@ -224,9 +228,10 @@ std::string why_no_entry(const Cgroup& cgroup, int code) {
   if (code == EBUSY)
     return cgroup.path() +
            " hands controllers on to cgroups below it, so it cannot have processes (no internal process rule)";
-  if (code == EACCES || code == EPERM)
+  if (is_denied(code))
     return "permission denied: the cgroup that this process and " + cgroup.path() +
-           " have in common is not delegated to this user";
+           " have in common is not delegated to this user; call the runtime from a cgroup that is (systemd-run --user "
+           "--scope …)";
   if (code == ENOENT || code == ENODEV) return cgroup.path() + " was removed";
   return {};
 }

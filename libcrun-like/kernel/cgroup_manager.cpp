@@ -23,9 +23,24 @@ bool in_user_namespace() {
   return !try_read_file(working_directory, "/proc/self/uid_map").value_or("").ends_with(everything);
 }
 
-bool has_limits(const Resources& resources) {
+/// The member of linux.resources that takes a cgroup; empty when none does.
+std::string first_limit(const Resources& resources) {
   const auto writes = cgroup_limits(resources).writes;
-  return std::any_of(writes.begin(), writes.end(), [](const CgroupWrite& write) { return !write.may_be_missing; });
+  const auto limit =
+      std::find_if(writes.begin(), writes.end(), [](const CgroupWrite& write) { return !write.may_be_missing; });
+  return limit == writes.end() ? std::string() : limit->field;
+}
+
+bool has_limits(const Resources& resources) {
+  return !first_limit(resources).empty();
+}
+
+/// The one line that gives a user a cgroup.
+std::string how_to_delegate(const std::string& directory) {
+  if (::access("/run/systemd/system", F_OK) == 0)
+    return "systemd-run --user --scope -p Delegate=yes RUNTIME …, which starts it in a cgroup of the user's";
+  return "chown " + std::to_string(::geteuid()) + " " + directory + " " + directory +
+         "/cgroup.{procs,threads,subtree_control} as root, or another linux.cgroupsPath";
 }
 
 /// Asked for by the user: the container stays in the caller's cgroup, and no limit holds.
@@ -112,10 +127,12 @@ class CgroupfsCgroups final : public CgroupManager {
     if (cgroup_) {
       write_limits(host_, *cgroup_, resources);
       restrict_devices(*cgroup_, effective_device_rules(resources.devices, devices_), fresh_);
-    } else if (has_limits(resources)) {
+    } else if (const auto limit = first_limit(resources); !limit.empty()) {
       // The words are those of runc, which engines and its test suite know.
-      throw Error("rootless needs no limits + no cgrouppath when no permission is granted for cgroups: " + unavailable_,
-                  EACCES);
+      throw Error(
+          "linux.resources." + limit +
+              ": rootless needs no limits + no cgrouppath when no permission is granted for cgroups: " + unavailable_,
+          EACCES);
     }
   }
 
@@ -158,7 +175,9 @@ class CgroupfsCgroups final : public CgroupManager {
 
   [[noreturn]] static void refuse_directory(const std::string& path, int code) {
     if (code == EACCES || code == EPERM)
-      throw Error("mkdir " + path + ": permission denied (its parent is not delegated to this user)", code);
+      throw Error("mkdir " + path + ": permission denied (its parent is not delegated to this user): " +
+                      how_to_delegate(path.substr(0, path.rfind('/'))),
+                  code);
     throw Error::system("mkdir " + path, code);
   }
 
