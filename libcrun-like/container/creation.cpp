@@ -8,6 +8,7 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "container/adoption.hpp"
 #include "container/bundle_config.hpp"
 #include "container/filter.hpp"
 #include "container/foreign_procfs.hpp"
@@ -16,9 +17,9 @@
 #include "container/notify.hpp"
 #include "container/presence.hpp"
 #include "container/record.hpp"
+#include "container/rootless.hpp"
 #include "container/schedule.hpp"
 #include "container/sources.hpp"
-#include "init/scheduling.hpp"
 #include "kernel/cgroup_apply.hpp"
 #include "kernel/id_maps.hpp"
 #include "kernel/terminal.hpp"
@@ -65,6 +66,7 @@ void Creation::read_config() {
   auto config = read_bundle_config(options_);
   config_text_ = std::move(config.text);
   spec_ = std::move(config.spec);
+  if (host_.euid != 0) adapt_to_caller(spec_, host_);
 }
 
 void Creation::stand() {
@@ -144,17 +146,16 @@ void Creation::give_birth(InitPlan plan) {
     child_.emplace(Child::launch(std::move(plan), FdRef(birthplace_)));
   } catch (const Error& error) {
     const auto cgroup = birthplace_ < 0 ? std::nullopt : Cgroup::try_open(record_.cgroup);
-    const auto why = cgroup ? why_no_entry(*cgroup, error.code()) : std::string();
+    auto why = cgroup ? why_no_entry(*cgroup, error.code()) : std::string();
+    if (why.empty() && host_.euid != 0) why = why_no_user_namespace(error.code());
     if (why.empty()) throw;
-    const bool is_users = !record_.unit.bus.empty();
-    throw Error(std::string(error.what()) + ": " + why +
-                    (is_users ? "; call the runtime below the user's manager (systemd-run --user --scope …)" : ""),
-                error.code());
+    throw Error(std::string(error.what()) + ": " + why, error.code());
   }
 }
 
 void Creation::prepare_cgroup() {
   birthplace_ = cgroup_->prepare().get();
+  if (cgroup_->path().empty()) warn_of_shared_pids(spec_, host_);
   record_.unit = cgroup_->unit();
   if (!record_.unit.empty()) state_.remember("unit", to_text(record_.unit));
   if (!record_.cgroup.empty()) return;
@@ -182,7 +183,7 @@ void Creation::serve() {
 void Creation::serve(Message message) {
   switch (message.word) {
     case Word::adopt:
-      adopt();
+      adopt(child_->pid(), spec_);
       return child_->answer(Word::go);
     case Word::network:
       network_devices_.emplace(child_->pidfd());
@@ -207,27 +208,6 @@ void Creation::serve(Message message) {
       return;
     default:
       throw Error("the container's process said what it should not");
-  }
-}
-
-/// The child is in a user namespace of its own: from inside it could neither map ids nor touch what the host's root
-/// owns.
-void Creation::adopt() {
-  const pid_t pid = child_->pid();
-  at_path([] { return "linux"; }, [&] { write_id_maps(pid, spec_.linux.uid_mappings, spec_.linux.gid_mappings); });
-  const auto& process = *spec_.process;
-  if (process.oom_score_adj)
-    in_context([] { return std::string("process.oomScoreAdj"); },
-               [&] { init::set_oom_score(std::to_string(pid), *process.oom_score_adj); });
-  for (const auto& limit : process.rlimits) {
-    const auto resource = static_cast<__rlimit_resource_t>(*find_rlimit(limit.type));
-    rlimit current{};
-    ::getrlimit(resource, &current);
-    // Only what needs our privileges: the child sets the rest, when it no longer needs descriptors for its mounts.
-    if (limit.hard <= current.rlim_max) continue;
-    const rlimit raised{current.rlim_cur, limit.hard};
-    if (::prlimit(pid, static_cast<__rlimit_resource>(resource), &raised, nullptr) < 0)
-      throw Error::system("process.rlimits: raise " + limit.type);
   }
 }
 

@@ -57,7 +57,6 @@ class Creation {
   void set_up_from_outside();
   void serve();
   void serve(Message message);
-  void adopt();
   void open_mount(const Message& message);
   bool write_ahead();
   void save();

@@ -48,7 +48,7 @@ Inheritance prepare_entry(const EntryOptions& options, bool takes_sockets) {
   }
   sys::cloexec_from(first_preserved + inheritance.preserve_fds);
   // CVE-2016-9962: nobody inside may look into this process, or into the one that it clones, before it has become the
-  // program. Without privileges the child does it, once its ids have been mapped.
+  // program. Where the caller is not root the child does it, once its ids have been mapped (init/namespaces.cpp).
   if (::geteuid() == 0 && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) throw Error::system("prctl PR_SET_DUMPABLE");
   return inheritance;
 }

@@ -12,6 +12,7 @@
 #include "container/launch.hpp"
 #include "container/presence.hpp"
 #include "container/record.hpp"
+#include "container/rootless.hpp"
 #include "container/schedule.hpp"
 #include "oci/container.hpp"
 #include "plan/exec.hpp"
@@ -91,6 +92,16 @@ Process process_for(const ExecOptions& options, const Record& record, const Spec
   return process;
 }
 
+/// Who waits for start is undumpable, and setns(2) asks for the rights of ptrace(2).
+void check_may_enter_created(const Record& record) {
+  if (::geteuid() == 0 || (record.namespaces & CLONE_NEWUSER) == 0) return;
+  throw Error(
+      "cannot exec in a container that waits for start: only root may enter it, as nobody else may look into "
+      "its process (CVE-2016-9962); runtime start " +
+          record.id,
+      EPERM);
+}
+
 /// Keeps what exec needs together while it happens.
 class Entrance {
  public:
@@ -101,7 +112,10 @@ class Entrance {
         snapshot_(spec_in(directory.fd(), "config.json")),
         process_(process_for(options, record_, snapshot_)),
         filter_(container_filter(snapshot_.linux, record_.annotations, directory.seccomp_cache())),
-        inheritance_((check_terminal(options, process_.terminal), prepare_entry(options, false))) {}
+        inheritance_((check_terminal(options, process_.terminal), prepare_entry(options, false))) {
+    if (host_.euid != 0 && (record_.namespaces & CLONE_NEWUSER) != 0)
+      host_.may_set_groups = may_set_groups_beside(record_.pid);
+  }
 
   Child enter() const {
     const InitialAffinity initial(process_.exec_cpu_affinity);
@@ -157,8 +171,10 @@ int Container::exec(const ExecOptions& options) const {
   auto record = existing(directory);
   auto first = first_process(record);
   if (!first) throw Error("cannot exec in a stopped container");
-  if (status_of(directory, record) == Status::paused && !options.ignore_paused)
+  const auto now = status_of(directory, record);
+  if (now == Status::paused && !options.ignore_paused)
     throw Error("cannot exec in a paused container (use --ignore-paused to override)");
+  if (now == Status::created) check_may_enter_created(record);
   const Entrance entrance(directory, options, std::move(record), std::move(*first));
 
   std::optional<Attendance> attendance;

@@ -17,6 +17,7 @@
 
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "container/mount_hints.hpp"
 #include "init/run.hpp"
 #include "kernel/seccomp_listener.hpp"
 
@@ -191,7 +192,7 @@ Error Child::failure(const Message& message) {
   std::string text = step.field.empty() ? message.text : step.field + ": " + message.text;
   const auto frame = mount_frame(step.action);
   if (!frame.empty()) spell_like_go(text, message.code);
-  return Error(frame + text, message.code);
+  return Error(frame + text + mount_hint(step.action, message.code), message.code);
 }
 
 void Child::fail_silently() {
