@@ -20,8 +20,8 @@
 extern "C" {
 // gcc has no header for the monitor of libubsan.
 [[gnu::visibility("default")]] void __ubsan_get_current_report_data(const char** kind, const char** message,
-                                                                    const char** file, unsigned* line,
-                                                                    unsigned* column, char** address);
+                                                                    const char** file, unsigned* line, unsigned* column,
+                                                                    char** address);
 [[gnu::visibility("default")]] void __ubsan_on_report();
 [[gnu::visibility("default")]] const char* __asan_default_options();
 [[gnu::visibility("default")]] const char* __ubsan_default_options();
@@ -80,7 +80,8 @@ void record_leaks() {
 extern "C" {
 
 const char* __asan_default_options() {
-  return "exitcode=99:print_legend=0:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1:strict_init_order=1";
+  return "exitcode=99:print_legend=0:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order="
+         "1:strict_init_order=1";
 }
 
 const char* __ubsan_default_options() {
@@ -96,8 +97,8 @@ void __ubsan_on_report() {
   char* address = nullptr;
   __ubsan_get_current_report_data(&kind, &message, &file, &line, &column, &address);
   char text[1024];
-  std::snprintf(text, sizeof text, "%s:%u:%u: runtime error: %s (%s) in process %d\n", file, line, column, message, kind,
-                ::getpid());
+  std::snprintf(text, sizeof text, "%s:%u:%u: runtime error: %s (%s) in process %d\n", file, line, column, message,
+                kind, ::getpid());
   record(text);
 }
 }
