@@ -14,6 +14,13 @@ namespace test {
 
 using Seconds = std::chrono::seconds;
 
+/// A command with sanitizers starts in 0.2 s of processor time rather than in a millisecond.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr int patience = 4;
+#else
+inline constexpr int patience = 1;
+#endif
+
 /// How a program ended.
 struct Result {
   int status = -1;  ///< as a shell gives it: 0-255, 128+n for signal n
@@ -28,7 +35,7 @@ struct Command {
   std::vector<int> descriptors;  ///< become its 3, 4, …
   std::optional<std::vector<std::string>> environment;
   std::string directory;
-  Seconds timeout{30};
+  Seconds timeout{patience * 30};
 };
 
 /// Runs it to its end. Its output goes to files: children that hold them open do not keep the caller waiting.
@@ -54,9 +61,9 @@ class Running {
   /// Closes its standard input (a pipe only).
   void close_input() { in_.reset(); }
   /// What it has written so far, once that contains `text` (or it has closed its output, or time is up).
-  const std::string& read_until(std::string_view text, Seconds timeout = Seconds(10));
+  const std::string& read_until(std::string_view text, Seconds timeout = Seconds(patience * 10));
   /// Everything it writes until it ends, and how. err holds nothing when it has a terminal.
-  Result finish(Seconds timeout = Seconds(30));
+  Result finish(Seconds timeout = Seconds(patience * 30));
 
  private:
   void start(const Command& command, Streams streams);
@@ -73,7 +80,7 @@ class Receiver {
  public:
   explicit Receiver(const std::string& path);
   /// The descriptor that came with the first message; empty when none comes in time.
-  oci::Fd receive(Seconds timeout = Seconds(10));
+  oci::Fd receive(Seconds timeout = Seconds(patience * 10));
   const std::string& payload() const noexcept { return payload_; }
 
  private:
@@ -86,7 +93,7 @@ void read_until(const oci::Fd& fd, std::string& so_far, std::string_view text, S
 
 /// Calls `done` until it says yes; false when it did not in time.
 template <class Predicate>
-bool eventually(Predicate&& done, Seconds timeout = Seconds(5)) {
+bool eventually(Predicate&& done, Seconds timeout = Seconds(patience * 5)) {
   const auto end = std::chrono::steady_clock::now() + timeout;
   while (!done()) {
     if (std::chrono::steady_clock::now() > end) return false;
