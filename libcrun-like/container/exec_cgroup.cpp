@@ -71,7 +71,8 @@ Child launch_in_cgroup(const Record& record, const std::string& sub, const PlanM
   } catch (const Error& error) {
     // EBUSY: controllers are enabled for its children, so it must not hold processes itself (cgroups(7)).
     const bool elsewhere = error.code() == EBUSY || error.code() == ENOENT || error.code() == ENODEV;
-    if (asked) throw Error("adding pid to cgroups: " + std::string(error.what()), error.code());
+    // runc's words, which its test suite looks for; it has a number there, which ours gets only in its cgroup.
+    if (asked) throw Error("adding pid of a new process to cgroups: " + std::string(error.what()), error.code());
     if (!elsewhere) throw;
   }
   return launch_below(current_cgroup_of(record), make_plan);

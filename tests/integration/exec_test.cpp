@@ -15,6 +15,13 @@ using namespace Catch::Matchers;
 
 namespace {
 
+bool put(const std::string& path, const std::string& text) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  const bool done = file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  ::close(file);
+  return done;
+}
+
 /// A container that does nothing but wait.
 struct Waiting : Bundle {
   Waiting() { args({"pause"}).launch(); }
@@ -254,6 +261,23 @@ TEST_CASE("exec --cgroup puts the process below the container's cgroup") {
   CHECK(line_with(test::slurp("/proc/" + test::slurp(b.path("pid")) + "/cgroup"), "0::") == "0::" + own + "/sub");
   CHECK(b.exec({"exit", "0"}, {"--cgroup", ".."}).status == 255);
   CHECK(b.exec({"exit", "0"}, {"--cgroup", "missing"}).status == 255);
+}
+
+TEST_CASE("exec --cgroup says that a cgroup which hands controllers on cannot hold processes, in runc's words") {
+  if (!test::pure_cgroup2()) test::skip("the machine's cgroup2 is not the only hierarchy");
+  Waiting b;
+  const auto own =
+      "/sys/fs/cgroup" + line_with(test::slurp("/proc/" + std::to_string(b.pid()) + "/cgroup"), "0::").substr(3);
+  if (test::slurp(own + "/cgroup.controllers").find("hugetlb") == std::string::npos)
+    test::skip("no hugetlb controller");
+  REQUIRE(::mkdir((own + "/sub").c_str(), 0755) == 0);
+  REQUIRE(put(own + "/sub/cgroup.procs", std::to_string(b.pid())));
+  REQUIRE(put(own + "/cgroup.subtree_control", "+hugetlb"));
+  CHECK(b.exec({"exit", "0"}).status == 0);  // where the first process is
+  const auto refused = b.exec({"exit", "0"}, {"--cgroup", "/"});
+  CHECK(refused.status == 255);
+  CHECK(refused.err.find(" adding pid of a new process to cgroups: ") != std::string::npos);
+  CHECK(refused.err.find("Device or resource busy") != std::string::npos);
 }
 
 TEST_CASE("many processes can be executed one after the other, and leave no trace") {
