@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The floor under `run`: the kernel calls that a container of the default config.json cannot do without, and nothing
 // else. No text is parsed, nothing is decided, no error is explained. What a runtime takes longer is its own time.
-// usage: floor ROOTFS CGROUP PROGRAM     (CGROUP: a cgroup2 directory that does not exist; made and removed)
+// usage: floor ROOTFS CGROUP PROGRAM [N]     (CGROUP: a cgroup2 directory that does not exist; made and removed)
+// N: so many binds more, of /bin of the rootfs at /m/0, /m/1, …
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/bpf.h>
@@ -197,7 +198,15 @@ void attach_filter(int cgroup, int program) {
   must(::syscall(SYS_bpf, BPF_PROG_ATTACH, &attributes, sizeof(attributes)), "attach the device filter");
 }
 
-[[noreturn]] void become(const char* rootfs, char* program) {
+void bind_more(int root, int count) {
+  for (int number = 0; number < count; ++number) {
+    char target[32];
+    std::snprintf(target, sizeof target, "m/%d", number);
+    attach(static_cast<int>(must(copy_of(root, "bin"), "bin")), root, target);
+  }
+}
+
+[[noreturn]] void become(const char* rootfs, char* program, int binds) {
   ::setsid();
   ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "_ses.floor");
   must(::unshare(CLONE_NEWCGROUP), "cgroup namespace");
@@ -205,6 +214,7 @@ void attach_filter(int cgroup, int program) {
   const int tree = static_cast<int>(must(copy_of(AT_FDCWD, rootfs, AT_RECURSIVE), rootfs));
   must(::syscall(SYS_move_mount, tree, "", AT_FDCWD, rootfs, MOVE_MOUNT_F_EMPTY_PATH), "attach the rootfs");
   mount_file_systems(tree);
+  bind_more(tree, binds);
   make_devices(tree);
   must(::fchdir(tree), "rootfs");
   must(::syscall(SYS_pivot_root, ".", "."), "pivot_root");
@@ -228,7 +238,7 @@ void attach_filter(int cgroup, int program) {
 }  // namespace
 
 int main(int argc, char* argv[]) {
-  if (argc != 4) return 2;
+  if (argc < 4 || argc > 5) return 2;
   must(::mkdir(argv[2], 0755), argv[2]);
   const int cgroup = static_cast<int>(must(::open(argv[2], O_PATH | O_DIRECTORY | O_CLOEXEC), argv[2]));
   const int target = static_cast<int>(must(::open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC), argv[2]));
@@ -241,7 +251,7 @@ int main(int argc, char* argv[]) {
   request.exit_signal = SIGCHLD;
   request.cgroup = static_cast<std::uint64_t>(cgroup);
   const long pid = must(::syscall(SYS_clone3, &request, sizeof(request)), "clone3");
-  if (pid == 0) become(argv[1], argv[3]);
+  if (pid == 0) become(argv[1], argv[3], argc > 4 ? std::atoi(argv[4]) : 0);
   int status = 0;
   must(::waitpid(static_cast<pid_t>(pid), &status, 0), "wait");
   must(::rmdir(argv[2]), argv[2]);
