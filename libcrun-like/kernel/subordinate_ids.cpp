@@ -56,6 +56,10 @@ std::uint64_t end_of(const IdRange& range) noexcept {
   return std::uint64_t{range.first} + range.size;
 }
 
+bool overlaps(const IdMapping& mapping, const IdRange& range) noexcept {
+  return mapping.host_id < end_of(range) && range.first < std::uint64_t{mapping.host_id} + mapping.size;
+}
+
 /// What is left of `from`…`end` behind the ranges that cover its beginning.
 std::uint64_t skip_granted(std::uint64_t from, const std::vector<IdRange>& granted) {
   for (bool moved = true; moved;) {
@@ -115,8 +119,10 @@ std::vector<IdMapping> default_id_map(std::uint32_t own_id, const std::vector<Id
   std::uint64_t next = 1;
   static constexpr std::size_t most_mappings = 340;  // user_namespaces(7)
   for (const auto& range : subordinate) {
-    const bool has_own = own_id >= range.first && own_id < end_of(range);  // an id is mapped once
-    if (has_own || next >= all_ids || mappings.size() == most_mappings) continue;
+    // An id is mapped once, or the kernel refuses the whole map: /etc/subuid may have the user by name and by number.
+    const bool is_mapped =
+        std::any_of(mappings.begin(), mappings.end(), [&](const auto& mapping) { return overlaps(mapping, range); });
+    if (is_mapped || next >= all_ids || mappings.size() == most_mappings) continue;
     const auto size = std::min(std::uint64_t{range.size}, all_ids - next);
     mappings.push_back({static_cast<std::uint32_t>(next), range.first, static_cast<std::uint32_t>(size)});
     next += size;

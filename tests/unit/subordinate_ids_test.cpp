@@ -40,7 +40,16 @@ TEST_CASE("no id is mapped twice, and none beyond the last one") {
   const auto all = default_id_map(7, {{100, 4294967000}, {8, 90}, {98, 2}});
   REQUIRE(all.size() == 4);
   CHECK(all.back().container_id + std::uint64_t{all.back().size} <= 0xFFFFFFFF);
-  CHECK(default_id_map(7, std::vector<IdRange>(400, {100, 1})).size() == 340);  // the kernel's most
+  std::vector<IdRange> many;
+  for (std::uint32_t i = 0; i < 400; ++i) many.push_back({100 + i, 1});
+  CHECK(default_id_map(7, many).size() == 340);  // the kernel's most
+}
+
+TEST_CASE("ids that are granted twice, by name and by number, are mapped once") {
+  CHECK(default_id_map(1000, {{100000, 65536}, {100000, 65536}}) ==
+        std::vector<IdMapping>{{0, 1000, 1}, {1, 100000, 65536}});
+  CHECK(default_id_map(1000, {{100000, 10}, {100009, 10}, {100010, 5}}) ==
+        std::vector<IdMapping>{{0, 1000, 1}, {1, 100000, 10}, {11, 100010, 5}});
 }
 
 TEST_CASE("a map that asks for more than was granted is told what") {
