@@ -23,16 +23,17 @@ namespace {
 ///
 /// Root's runtime is undumpable from its beginning (container/entry.cpp), and so is this process. An ordinary user's
 /// cannot be: the files in /proc of an undumpable process belong to the host's root (proc(5)), so that neither the
-/// runtime nor newuidmap(1) could write uid_map, setgroups and gid_map, nor this process its own timens_offsets. It
-/// becomes so here instead, before anybody could reach it:
+/// runtime nor newuidmap(1) could write uid_map, setgroups and gid_map, nor this process open its own timens_offsets.
+/// It becomes so here instead, before anybody could reach it:
 /// - With a user namespace of its own, once the maps are written, in BecomeRoot. Until then it is alone in there, and
 ///   others of its user's containers see it only if they share the host's pid namespace, where they see all of their
 ///   user's processes: they have his id, and no runtime could take that away.
 /// - Before it joins a user namespace in which others live: these have CAP_SYS_PTRACE over whoever enters it, and see
 ///   him, too, where the container has the host's pids.
 /// - The pid namespace of others is entered last of all (Fork).
-void hide(Scene& scene) {
-  if (std::exchange(scene.is_hidden, true)) return;
+/// Each time anew: with the sysctl fs.suid_dumpable=1 a change of ids, or the entry into somebody else's user
+/// namespace, makes a process dumpable again (commit_creds() in the kernel's kernel/cred.c).
+void hide() {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
@@ -62,14 +63,17 @@ void perform(const JoinNamespaces& join, Scene& scene) {
       later.push_back(&entry);
     }
   }
-  if (user && join.hides) hide(scene);
+  // Opened while it is its own: the rights that the kernel asks for are those of who opened it.
+  if (user && join.sets_time_offsets)
+    scene.time_offsets = sys::openat(working_directory, "/proc/self/timens_offsets", O_WRONLY);
+  if (user) hide();
   if (user && ::setns(user->fd.get(), CLONE_NEWUSER) < 0) fail_to_join(*user, errno);
   for (const auto* entry : later)
     if (::setns(entry->fd.get(), entry->type) < 0) fail_to_join(*entry, errno);
 }
 
 void perform(const JoinProcess& join, Scene& scene) {
-  hide(scene);
+  hide();
   if (::setns(join.process.get(), join.types) < 0) throw Error::system("setns to the container's first process");
   scene.proc.reset();  // the host's: nothing of it is needed in here
   scene.root = sys::openat(working_directory, "/", O_PATH | O_DIRECTORY);
@@ -84,12 +88,14 @@ void perform(const Unshare& unshare, Scene& /*scene*/) {
   if (::unshare(unshare.types) < 0) throw Error::system("unshare namespaces");
 }
 
-void perform(const SetTimeOffsets& offsets, Scene& /*scene*/) {
+void perform(const SetTimeOffsets& offsets, Scene& scene) {
+  static constexpr auto name = "/proc/self/timens_offsets";
   // Still the host's /proc: nothing of the container has been entered.
-  write_file(working_directory, "/proc/self/timens_offsets", offsets.text);
+  auto file = scene.time_offsets ? std::move(scene.time_offsets) : sys::openat(working_directory, name, O_WRONLY);
+  write_all(file, offsets.text, name);
 }
 
-void perform(const BecomeRoot& root, Scene& scene) {
+void perform(const BecomeRoot& root, Scene& /*scene*/) {
   // setgroups(2) is forbidden where an unprivileged user wrote the maps; the groups then stay, as user_namespaces(7)
   // wants it.
   if (!root.keeps_groups && ::syscall(SYS_setgroups, 0, nullptr) < 0 && errno != EPERM)
@@ -97,7 +103,7 @@ void perform(const BecomeRoot& root, Scene& scene) {
   if (::syscall(SYS_setresgid, 0, 0, 0) < 0) throw Error::system("setresgid 0 in the user namespace");
   if (::syscall(SYS_setresuid, 0, 0, 0) < 0) throw Error::system("setresuid 0 in the user namespace");
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of ids has ended it
-  hide(scene);
+  hide();
 }
 
 void perform(const Fork& /*fork*/, Scene& scene) {

@@ -25,6 +25,7 @@ struct Scene {
   Fd root;                       ///< the container's root, O_PATH, once BindRoot has run
   Fd proc;                       ///< a procfs over which nothing can be mounted; see proc_of()
   Fd dev;                        ///< the tmpfs this process mounted at /dev: what is made in it needs no lookup
+  Fd time_offsets;               ///< /proc/self/timens_offsets, where it cannot be opened any more when it is needed
   Fd host_proc;                  ///< for mount(2) only: the host's procfs, which names descriptors
   Fd null_device;                ///< a mount of the host's /dev/null, verified; detached until the first mask
   MountFd empty_directory;       ///< what hides masked directories: one read-only tmpfs for all of them
@@ -37,7 +38,6 @@ struct Scene {
   bool has_terminal = false;       ///< stdin is the container's terminal
   bool has_own_keyring = false;    ///< the session keyring is no longer the caller's
   bool in_directory = false;       ///< ChangeDirectory has succeeded
-  bool is_hidden = false;          ///< undumpable by its own doing
   std::uint32_t step = 0;          ///< the one being performed
 };
 

@@ -79,9 +79,9 @@ FdRef add_namespaces(InitPlan& plan, const Linux& linux, const NamespacePlan& na
   for (const auto& entry : joined)
     if (entry.type == CLONE_NEWPID) pid_namespace = entry.fd;
   if (namespaces.new_user) plan.add(Meet{Word::adopt}, field);  // only the runtime may write the id maps
-  if (!joined.empty()) plan.add(JoinNamespaces{std::move(joined), linux.time_offsets.empty()}, field);
+  if (!joined.empty()) plan.add(JoinNamespaces{std::move(joined), !linux.time_offsets.empty()}, field);
   if (namespaces.unshare_flags != 0) plan.add(Unshare{namespaces.unshare_flags}, field);
-  // Before BecomeRoot, which takes the right to write one's own files in the host's /proc away.
+  // Before BecomeRoot, which takes the right to open one's own files in the host's /proc away.
   if (!linux.time_offsets.empty()) plan.add(SetTimeOffsets{time_offsets(linux)}, "linux.timeOffsets");
   if (namespaces.user) plan.add(BecomeRoot{namespaces.keeps_groups}, field);
   if (namespaces.birth == Birth::early) plan.add(Fork{}, field);

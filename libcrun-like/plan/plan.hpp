@@ -32,7 +32,7 @@ struct OpenNamespace {
 
 struct JoinNamespaces {
   std::vector<OpenNamespace> namespaces;
-  bool hides = true;  ///< becomes undumpable before a user namespace; false where its own files in /proc are needed yet
+  bool sets_time_offsets = false;  ///< a SetTimeOffsets follows
 };
 
 /// Every namespace in which `process` lives and which `types` names, in one setns(2).
