@@ -10,8 +10,9 @@
 namespace oci::init {
 namespace {
 
-constexpr std::uint64_t lockable = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
-                                   MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+/// Locked as one: who names a mode of access times says all of it (mount_namespaces(7)).
+constexpr std::uint64_t atime = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+constexpr std::uint64_t lockable = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | atime;
 
 std::uint64_t flags_of(FdRef mount) {
   struct statvfs status {};
@@ -35,7 +36,7 @@ bool allow_for_locked(const BindMount& step, std::uint64_t source, MountAttribut
   const auto kept = source & lockable & ~std::uint64_t{MOUNT_ATTR__ATIME};
   if ((kept & step.insists_on_clearing) != 0) return false;
   const bool names_atime = (step.insists_on_clearing & MOUNT_ATTR__ATIME) != 0;
-  if (names_atime && (step.attributes.set & MOUNT_ATTR__ATIME) != (source & MOUNT_ATTR__ATIME)) return false;
+  if (names_atime && (step.attributes.set & atime) != (source & atime)) return false;
   attributes.set |= kept;
   attributes.clear &= ~kept;
   return true;

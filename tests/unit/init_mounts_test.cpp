@@ -308,10 +308,11 @@ TEST_CASE("in a user namespace the host's devices are bound") {
 
 TEST_CASE("locked flags stay in a user namespace, and asking for their loss is refused") {
   const Bundle bundle;
+  unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOATIME;
   const auto attempt = [&](const std::string& options) {
     return in_namespaces(CLONE_NEWNS, [&]() -> std::string {
       ::mount(nullptr, "/", nullptr, MS_PRIVATE | MS_REC, nullptr);
-      if (::mount("tmpfs", (bundle.path() + "/host").c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, nullptr) < 0)
+      if (::mount("tmpfs", (bundle.path() + "/host").c_str(), "tmpfs", flags, nullptr) < 0)
         throw Error::system("mount");
       return in_namespaces(CLONE_NEWUSER | CLONE_NEWNS, [&] {
         write_file(working_directory, "/proc/self/setgroups", "deny");
@@ -333,6 +334,10 @@ TEST_CASE("locked flags stay in a user namespace, and asking for their loss is r
   CHECK(attempt(R"("bind","dev")") ==
         "error: bind " + bundle.path() + "/host at /x (bind,rw,suid,dev,exec,symfollow): Operation not permitted");
   CHECK_THAT(attempt(R"("bind","strictatime")"), Catch::Matchers::EndsWith("Operation not permitted"));
+  flags = MS_NODIRATIME | MS_STRICTATIME;
+  CHECK_THAT(attempt(R"("bind","strictatime")"), Catch::Matchers::EndsWith("Operation not permitted"));
+  CHECK_THAT(attempt(R"("bind","noexec","nodiratime","strictatime")"),
+             Catch::Matchers::StartsWith("rw,noexec,nodiratime"));
 }
 
 TEST_CASE("what mount(2) cannot do is refused with the call that could") {
