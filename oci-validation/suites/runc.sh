@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2154  # here, cache, runtime, scratch, logs and built are of run
+# shellcheck disable=SC2154  # here, cache, runtime, scratch, logs, patience and built are of run
 # runc's integration tests (tests/integration/*.bats). A file runs in a place of its own; its cases are ours. The runtime is
 # called through a link named "runc", because the tests look for the name by which they call it in what it prints.
 
-seconds_for_file=900
-seconds_for_case=100
+seconds_for_file=$((900 * patience))
+seconds_for_case=$((100 * patience))
 
 # suite_build DIRECTORY
 suite_build() {
@@ -13,13 +13,13 @@ suite_build() {
   source=$work/workspace/src/github.com/opencontainers/runc
   rm -rf "$work" && mkdir -p "$work/workspace" "$directory"/{images,tests/cmd/_bin}
   apt_source runc "$source" && unpack_libraries "$source" "$work/go" &&
-    build_helpers "$source" "$work" "$directory" && make_images "$work" "$directory" &&
+    build_helpers "$source" "$work" "$directory" && compile_testdata "$source" "$directory/compiled" && make_images "$work" "$directory" &&
     apt_unpack "$directory/criu" '*' criu || return
   cp -a "$source/tests/integration" "$directory/tests/"
   cp -a "$source/tests/cmd/seccompagent" "$directory/tests/cmd/"
   cp -a "$source/.version" "$source/go.mod" "$directory/"
   cp -a "$work"/go/usr/share/gocode/src/github.com/opencontainers/runtime-spec/schema "$directory/"
-  cp -a "$here"/suites/runc/{programs,spec-validator} "$directory/"
+  cp -a "$here"/suites/runc/{programs,spec-validator,stand-ins} "$directory/"
   cp "$here/suites/runc/get-images.sh" "$directory/tests/integration/"
   await_sockets "$directory/tests/integration/helpers.bash"
   rm -rf "$work"
@@ -46,6 +46,18 @@ build_helpers() {
   done
   (cd "$here/suites/runc" && CGO_ENABLED=0 go_build "$work/go" "$work/workspace" -ldflags '-s -w' \
     -o "$directory/validate" validate.go)
+}
+
+# compile_testdata SOURCE DIRECTORY: what the tests call gcc for, for machines without one (stand-ins/gcc)
+compile_testdata() {
+  local source library
+  mkdir -p "$2"
+  for source in "$1"/tests/integration/testdata/*.c; do
+    gcc -static -o "$2/$(basename "$source" .c)" "$source" || return
+  done
+  for library in librunc-hooks-create-{runtime,container}.so; do
+    gcc -shared -Wl,-soname,"$library.1" -o "$2/$library.1.0.0" || return
+  done
 }
 
 # make_images WORK DIRECTORY
@@ -100,7 +112,7 @@ run_file() {
 
 # run_cases FILE: the cases of $scratch/names, their verdicts in $scratch/verdicts
 run_cases() {
-  local file=$1 tap=$scratch/$1.tap path=$built/programs:$PATH only
+  local file=$1 tap=$scratch/$1.tap path=$built/programs:$PATH:$built/stand-ins only
   # bats takes a regular expression for names.
   only="^($(sed 's/[][\\.*^$+?(){}|/]/\\&/g' "$scratch/names" | paste -sd '|')) *\$"
   [ "$file" != spec ] || path=$built/spec-validator:$path

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2154  # here, cache, runtime, scratch, logs and built are of run
+# shellcheck disable=SC2154  # here, cache, runtime, scratch, logs, patience and built are of run
 # The OCI's own validation programs: one case each, which says in TAP what it found.
 
 package=golang-github-opencontainers-runtime-tools
@@ -46,7 +46,7 @@ suite_run() {
   cd "$built" || return
   { grep '^runtime-tools/' "$scratch/cases" || true; } | while IFS= read -r name; do
     local status=0
-    RUNTIME=$runtime isolated 60 "$built/${name#*/}" >"$output" 2>&1 || status=$?
+    RUNTIME=$runtime isolated $((60 * patience)) "$built/${name#*/}" >"$output" 2>&1 || status=$?
     judge "$output" "$status" | awk -v name="$name" -F '|' -v OFS='\t' '{ print $1, name, $2 }'
     [ -z "$logs" ] || cp "$output" "$logs/runtime-tools.${name#*/}"
   done
