@@ -6,7 +6,7 @@
 _runtime_options() {
   local options=
   case $1 in
-    global) options='--cgroup-manager= --criu= --debug --help --log-format= --log-level= --log= --root= --rootless= --systemd-cgroup --usage --version -? -V -h -v' ;;
+    global) options='--cgroup-manager= --criu= --debug --help --log-format= --log-level= --log= --root= --rootless= --systemd-cgroup --timing --usage --version -? -V -h -v' ;;
     checkpoint) options='--auto-dedup --empty-ns= --ext-unix-sk --file-locks --image-path= --lazy-pages --leave-running --link-remap --manage-cgroups-mode= --network-lock= --page-server= --parent-path= --pre-dump --shell-job --status-fd= --tcp-established --tcp-skip-in-flight --work-path=' ;;
     create) options='--bundle= --config= --console-socket= --no-new-keyring --no-pivot --no-subreaper --pid-file= --pidfd-socket= --preserve-fds= -b= -f=' ;;
     delete) options='--force --regex -f -r' ;;

@@ -47,6 +47,7 @@ complete -c runtime -l log-level -r -f -a 'error warning info debug' -d 'log not
 complete -c runtime -l root -r -F -d 'where containers are remembered (default: /run/runtime, or $XDG_RUNTIME_DIR/runtime)'
 complete -c runtime -l rootless -r -f -d 'true, false, or auto; accepted for old callers, the runtime finds out itself'
 complete -c runtime -l systemd-cgroup -d 'the same as --cgroup-manager systemd'
+complete -c runtime -l timing -d 'show on standard error where the time went; --timing=FILE: write it for trace viewers (Chrome trace JSON)'
 complete -c runtime -l usage -d 'show how the command is called'
 complete -c runtime -l version -s 'v' -s 'V' -d 'show the version'
 complete -c runtime -n '__runtime_command checkpoint' -l auto-dedup -d 'drop pages from images that hold them twice'

@@ -14,6 +14,7 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "base/timing.hpp"
 #include "container_id.hpp"
 #include "events.hpp"
 #include "features.hpp"
@@ -294,35 +295,23 @@ bool open_log_service(const std::string& target, log::Level lowest) {
   return false;
 }
 
-}  // namespace
-
-void print(std::string_view text) {
-  write_all(FdRef(STDOUT_FILENO), text, "standard output");
-}
-
-void open_log(const Globals& globals) {
-  const auto& format = globals.log_format;
-  if (!format.empty() && format != "text" && format != "json") throw Error("invalid log-format: " + format);
-  const bool json = format == "json";
-  const auto lowest = lowest_level(globals, json && !globals.log.empty());
-  if (open_log_service(globals.log, lowest)) return;
-  log::configure(lowest, json ? log::Format::json : log::Format::text,
-                 globals.log.empty() ? Fd() : open_log_file(globals.log));
-}
-
-int perform(const CommandLine& line) {
+int perform_verb(const CommandLine& line) {
   switch (line.command->verb) {
     case Verb::checkpoint:
       return checkpoint(line), 0;
     case Verb::create:
+      timing::phase("seal");
       seal_executable();
+      timing::phase("create");
       return create(line), 0;
     case Verb::remove:
       return remove(line), 0;
     case Verb::events:
       return show_events(line), 0;
     case Verb::exec:
+      timing::phase("seal");
       seal_executable();
+      timing::phase("exec");
       return exec(line);
     case Verb::features:
       return print(features_text(mechanisms())), 0;
@@ -341,7 +330,9 @@ int perform(const CommandLine& line) {
     case Verb::resume:
       return open(line).resume(), 0;
     case Verb::run:
+      timing::phase("seal");
       seal_executable();
+      timing::phase("run");
       return run(line);
     case Verb::spec:
       return write_spec(line), 0;
@@ -353,6 +344,61 @@ int perform(const CommandLine& line) {
       return update(line), 0;
   }
   throw Error("the command has no meaning");  // not reached: parse() only chooses commands of the table
+}
+
+/// Says at the command's end, whatever that is, where its time went. The command has done its work by then: what cannot
+/// be written is a warning.
+class TimingReport {
+ public:
+  explicit TimingReport(const CommandLine& line) : line_(line) {
+    timing::begin();
+    timing::mark(line.command->name.data());
+  }
+  TimingReport(const TimingReport&) = delete;
+  TimingReport(TimingReport&&) = delete;
+  TimingReport& operator=(const TimingReport&) = delete;
+  TimingReport& operator=(TimingReport&&) = delete;
+  ~TimingReport() {
+    try {
+      write();
+    } catch (const std::exception& error) {
+      log::warning(std::string("--timing: ") + error.what());
+    }
+  }
+
+ private:
+  void write() const {
+    static constexpr mode_t readable = 0644;
+    const auto seen = timing::record();
+    const auto& file = line_.globals.timing_file;
+    if (file.empty()) return write_all(FdRef(STDERR_FILENO), timing::table(seen), "standard error");
+    write_all(sys::openat(working_directory, file, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, readable),
+              timing::chrome_trace(seen, std::string(program()) + " " + std::string(line_.command->name)), file);
+  }
+
+  const CommandLine& line_;
+};
+
+}  // namespace
+
+void print(std::string_view text) {
+  write_all(FdRef(STDOUT_FILENO), text, "standard output");
+}
+
+void open_log(const Globals& globals) {
+  const auto& format = globals.log_format;
+  if (!format.empty() && format != "text" && format != "json") throw Error("invalid log-format: " + format);
+  const bool json = format == "json";
+  const auto lowest = lowest_level(globals, json && !globals.log.empty());
+  if (open_log_service(globals.log, lowest)) return;
+  log::configure(lowest, json ? log::Format::json : log::Format::text,
+                 globals.log.empty() ? Fd() : open_log_file(globals.log));
+}
+
+int perform(const CommandLine& line) {
+  std::optional<TimingReport> report;
+  if (line.globals.timing) report.emplace(line);
+  return perform_verb(line);
 }
 
 }  // namespace oci::cli

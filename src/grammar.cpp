@@ -20,6 +20,13 @@ void set_root(CommandLine& line, std::string_view text) {
   if (line.globals.root == "/") throw Error("Option --root argument should not be set to /");
 }
 
+/// A flag with a value of its own: "--timing=FILE". A file whose name is a truth value is "./yes".
+void set_timing(CommandLine& line, std::string_view text) {
+  const auto known = truth(text);
+  line.globals.timing = known.value_or(true);
+  line.globals.timing_file = known ? std::string() : absolute_path(std::string(text));
+}
+
 constexpr std::array global_table{
     value<&CommandLine::globals, &Globals::cgroup_manager>(
         "cgroup-manager", "", "NAME", "who makes cgroups: cgroupfs (default), systemd, or disabled"),
@@ -36,6 +43,9 @@ constexpr std::array global_table{
     Option{"rootless", "", "VALUE", "true, false, or auto; accepted for old callers, the runtime finds out itself",
            set_rootless},
     flag<&CommandLine::globals, &Globals::systemd_cgroup>("systemd-cgroup", "", "the same as --cgroup-manager systemd"),
+    Option{"timing", "", "",
+           "show on standard error where the time went; --timing=FILE: write it for trace viewers (Chrome trace JSON)",
+           set_timing},
     flag<&CommandLine::usage>("usage", "", "show how the command is called"),
     flag<&CommandLine::version>("version", "vV", "show the version"),
 };

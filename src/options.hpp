@@ -85,6 +85,8 @@ struct Globals {
   std::string cgroup_manager;
   bool systemd_cgroup = false;
   bool debug = false;
+  bool timing = false;
+  std::string timing_file;  ///< absolute; empty: standard error
 };
 
 /// `update`, before it is known whether a file says it all.

@@ -14,6 +14,7 @@
 
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "base/timing.hpp"
 #include "kernel/terminal.hpp"
 
 namespace oci {
@@ -256,6 +257,7 @@ bool Attendance::turn(const Pidfd& process) {
 }
 
 int Attendance::attend(const Pidfd& process) {
+  timing::phase("attend");
   while (turn(process)) continue;
   if (conversation_) conversation_->drain(signals_);
   return sys::wait_status(process);

@@ -8,6 +8,7 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "base/timing.hpp"
 #include "container/adoption.hpp"
 #include "container/bundle_config.hpp"
 #include "container/filter.hpp"
@@ -63,6 +64,7 @@ void Creation::take_back() noexcept {
 }
 
 void Creation::read_config() {
+  timing::phase("config");
   auto config = read_bundle_config(options_);
   config_text_ = std::move(config.text);
   spec_ = std::move(config.spec);
@@ -70,6 +72,7 @@ void Creation::read_config() {
 }
 
 void Creation::stand() {
+  timing::phase("state directory");
   record_ = {.id = id_,
              .created = now_rfc3339(Precision::nanoseconds),
              .bundle = options_.bundle,
@@ -112,7 +115,9 @@ void Creation::enter_resctrl() {
 }
 
 void Creation::launch() {
+  timing::phase("cgroup");
   prepare_cgroup();
+  timing::phase("plan");
   delegated_.emplace(spec_, cgroup_->path());
   CreatePlan request{.spec = spec_,
                      .host = host_,
@@ -165,12 +170,14 @@ void Creation::prepare_cgroup() {
 
 /// What only this side may or need do, while the child is at its mounts.
 void Creation::set_up_from_outside() {
+  timing::phase("limits and device program");
   cgroup_->adopt(child_->pid());
   in_context([] { return std::string("unable to apply cgroup configuration"); },
              [&] { cgroup_->apply(spec_.linux.resources); });
 }
 
 void Creation::serve() {
+  timing::phase("serve");
   for (;;) {
     auto message = child_->next();
     if (!message) throw Error("the container's process left without a word");
@@ -232,6 +239,7 @@ void Creation::open_mount(const Message& message) {
 /// Who the process is, and everything that is kept of the container but its name, state.json. False when the process
 /// has ended, of which serve() tells more.
 bool Creation::write_ahead() {
+  timing::phase("record");
   record_.pid = child_->pid();
   record_.cgroup = cgroup_->path();
   const auto started = start_time_of(record_.pid);
@@ -246,6 +254,7 @@ bool Creation::write_ahead() {
 }
 
 void Creation::save() {
+  timing::phase("save");
   const auto& process = child_->pidfd();  // first: it makes sure that the number behind a Fork is a child's
   if (!written_ahead_ && !write_ahead()) throw Error("the container's process has ended");
   hand_over_pidfd(options_, process, "standard");
@@ -257,6 +266,7 @@ void Creation::save() {
 }
 
 bool Creation::start() {
+  timing::phase("start");
   child_->answer(Word::go);
   try {
     while (child_->next()) continue;

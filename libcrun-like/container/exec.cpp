@@ -5,6 +5,7 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "base/timing.hpp"
 #include "container/attend.hpp"
 #include "container/entry.hpp"
 #include "container/exec_cgroup.hpp"
@@ -130,6 +131,7 @@ class Entrance {
 
  private:
   InitPlan plan(bool awaits_affinity) const {
+    timing::phase("plan");
     ExecPlan request{.process = process_,
                      .linux = snapshot_.linux,
                      .host = host_,
@@ -167,6 +169,7 @@ class Entrance {
 }  // namespace
 
 int Container::exec(const ExecOptions& options) const {
+  timing::phase("config");
   const auto directory = StateDirectory::open(store_, id_);
   auto record = existing(directory);
   auto first = first_process(record);
@@ -180,6 +183,7 @@ int Container::exec(const ExecOptions& options) const {
   std::optional<Attendance> attendance;
   if (options.attachment == Attachment::foreground) attendance.emplace();
   auto child = entrance.enter();
+  timing::phase("serve");
   while (auto message = child.next()) {
     if (message->word == Word::start || message->word == Word::adopt)
       child.answer(Word::go);

@@ -17,6 +17,7 @@
 
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "base/timing.hpp"
 #include "container/mount_hints.hpp"
 #include "init/run.hpp"
 #include "kernel/seccomp_listener.hpp"
@@ -63,6 +64,14 @@ std::string place(const InitPlan& plan, std::uint32_t step) {
   return text;
 }
 
+/// Their names are needed once the process has forgotten the plan.
+void time_steps(const InitPlan& plan) {
+  std::vector<std::string> names;
+  names.reserve(plan.steps.size());
+  for (const auto& step : plan.steps) names.push_back(describe(step.action));
+  timing::expect_steps(std::move(names));
+}
+
 Error unplanned() {
   return Error("the container's process said what is not in its plan");
 }
@@ -83,6 +92,8 @@ Child::Child(InitPlan plan, Pidfd process, pid_t pid, Fd channel, std::unique_pt
 Child Child::launch(InitPlan plan, FdRef cgroup) {
   if (log::debugging())
     for (std::uint32_t step = 0; step < plan.steps.size(); ++step) log::debug(place(plan, step));
+  if (timing::on()) time_steps(plan);
+  timing::phase("clone");
   auto [ours, theirs] = make_channel();
   void* page = ::mmap(nullptr, page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) throw Error::system("map the page shared with the container's process");

@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "base/timing.hpp"
 #include "container/hooks.hpp"
 #include "container/host_view.hpp"
 #include "container/record.hpp"
@@ -87,6 +88,7 @@ void run_poststop_hooks(const Record& record) {
 }
 
 void remove_container(StateDirectory& directory, const Record& record, bool force) {
+  timing::phase("remove");
   const auto cgroup = cgroup_of(record);
   const auto process = first_process(record);
   const bool own_pids = (record.namespaces & CLONE_NEWPID) != 0;

@@ -9,6 +9,7 @@
 #include <exception>
 
 #include "base/files.hpp"
+#include "base/timing.hpp"
 #include "init/perform_mounts.hpp"
 #include "init/perform_network.hpp"
 #include "init/perform_process.hpp"
@@ -37,10 +38,20 @@ void report(Scene& scene, const char* text, int code) noexcept {
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
+/// Behind a filter, which may kill who reads the clock; and in the sibling that a Fork brings forth.
+bool ends_timing(const Action& action) {
+  return std::holds_alternative<LoadSeccomp>(action) || std::holds_alternative<Fork>(action);
+}
+
 void perform_all(const InitPlan& plan, Scene& scene) {
+  auto* reading = timing::readings();
   for (scene.step = 0; scene.step < plan.steps.size(); ++scene.step) {
     if (scene.progress) scene.progress->step.store(scene.step, std::memory_order_relaxed);
-    std::visit([&](const auto& action) { perform(action, scene); }, plan.steps[scene.step].action);
+    const auto& step = plan.steps[scene.step];
+    if (reading) [[unlikely]]
+      reading[scene.step] = timing::now();
+    std::visit([&](const auto& action) { perform(action, scene); }, step.action);
+    if (reading && ends_timing(step.action)) reading = nullptr;
   }
 }
 
