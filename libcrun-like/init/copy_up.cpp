@@ -32,10 +32,10 @@ void copy_content(FdRef from, FdRef to, const std::string& name) {
 void copy_properties(FdRef from, FdRef to, const struct stat& status, const std::string& name) {
   if (::fchown(to.get(), status.st_uid, status.st_gid) < 0 || ::fchmod(to.get(), status.st_mode & permissions) < 0)
     throw Error::system("copy up the owner and mode of " + name);
-  std::string names(64 * 1024, '\0');
+  std::string names(std::size_t{64} * 1024, '\0');
   const auto size = ::flistxattr(from.get(), names.data(), names.size());
   if (size <= 0) return;
-  std::string value(64 * 1024, '\0');
+  std::string value(std::size_t{64} * 1024, '\0');
   for (std::size_t at = 0; at < static_cast<std::size_t>(size); at += std::string_view(names.c_str() + at).size() + 1) {
     const auto length = ::fgetxattr(from.get(), names.c_str() + at, value.data(), value.size());
     if (length < 0) continue;

@@ -72,7 +72,7 @@ int set_io_priority(pid_t process, const SetIoPriority& priority) noexcept {
 
 int set_affinity(pid_t process, const std::vector<std::uint64_t>& mask) noexcept {
   static constexpr std::size_t words = 8192 / 64;  // Linux's largest NR_CPUS; bits without a CPU are ignored
-  std::array<std::uint64_t, words> everything;
+  std::array<std::uint64_t, words> everything{};
   everything.fill(~std::uint64_t{0});
   const bool all = mask.empty();
   const auto size = all ? sizeof everything : mask.size() * sizeof(std::uint64_t);

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -145,9 +146,7 @@ bool mount_api_is_denied(int code) noexcept {
                            ::syscall(SYS_fsmount, -1, unknown, 0) < 0 ? errno : 0,
                            ::syscall(SYS_move_mount, -1, "", -1, "", unknown) < 0 ? errno : 0,
                            ::syscall(SYS_mount_setattr, -1, "", unknown, nullptr, 0) < 0 ? errno : 0};
-  for (const int answer : answers)
-    if (answer == ENOSYS || answer == EPERM) return true;
-  return false;
+  return std::ranges::any_of(answers, [](int answer) { return answer == ENOSYS || answer == EPERM; });
 }
 
 void verify_null(FdRef device) {
