@@ -14,8 +14,8 @@ using Nanoseconds = std::int64_t;
 
 struct Recorder;
 /// There from begin() on; the container's process has a copy.
-inline constinit Recorder* recorder =
-    nullptr;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): as the log
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): as the log
+inline constinit Recorder* recorder = nullptr;
 
 inline bool on() noexcept {
   return recorder != nullptr;

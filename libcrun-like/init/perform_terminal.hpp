@@ -5,7 +5,7 @@
 
 namespace oci::init {
 
-void perform(const OpenTerminal& terminal, Scene& scene);
+void perform(const OpenTerminal& open, Scene& scene);
 void perform(const OwnStandardStreams& own, Scene& scene);
 void perform(const NewSession& session, Scene& scene);
 

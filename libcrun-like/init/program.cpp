@@ -42,10 +42,10 @@ std::string search(const std::string& name, std::string_view search_path) {
   bool denied = false;
   while (!search_path.empty()) {
     const auto end = std::min(search_path.find(':'), search_path.size());
-    const std::string directory(search_path.substr(0, end));
+    std::string candidate(search_path.substr(0, end));
     search_path.remove_prefix(std::min(end + 1, search_path.size()));
-    if (directory.empty()) continue;
-    std::string candidate = directory + "/" + name;
+    if (candidate.empty()) continue;
+    candidate.append("/").append(name);
     const int code = executable(candidate);
     if (code == 0) return candidate;
     denied = denied || code == EACCES;

@@ -20,7 +20,7 @@ void detach_from_host(std::string path) {
   for (;;) {
     if (::mount(nullptr, path.c_str(), nullptr, MS_PRIVATE, nullptr) == 0) return;
     if (errno != EINVAL || path == "/") throw Error::system("make the mount of " + path + " private");
-    path = clean_path(path + "/..");
+    path = clean_path(path.append("/.."));
   }
 }
 

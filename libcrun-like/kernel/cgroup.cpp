@@ -30,6 +30,24 @@ int milliseconds_until(Clock::time_point deadline) {
   return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
 }
 
+Error still_in_use(const Cgroup& cgroup) {
+  std::string pids;
+  for (const pid_t pid : cgroup.processes()) pids.append(pids.empty() ? "" : ", ").append(std::to_string(pid));
+  return Error("remove the cgroup " + cgroup.path() + ": " +
+                   (pids.empty() ? std::string("the kernel still needs it") : "processes remain in it: " + pids),
+               EBUSY);
+}
+
+/// Nothing when the cgroup is gone.
+std::optional<Fd> open_events(FdRef directory, const std::string& path) {
+  auto [file, code] = sys::try_openat(directory, "cgroup.events", O_RDONLY);
+  if (code == ENOENT && sys::try_openat(directory, "cgroup.procs", O_PATH))
+    throw Error(path + " is the root of all cgroups");
+  if (is_gone(code)) return std::nullopt;
+  if (code != 0) throw Error::system("open " + path + "/cgroup.events (O_RDONLY)", code);
+  return std::move(file);
+}
+
 std::vector<pid_t> numbers_in(std::string_view text) {
   std::vector<pid_t> numbers;
   const char* at = text.data();
@@ -168,21 +186,18 @@ int Cgroup::write(const std::string& file, std::string_view text) const noexcept
 /// gone has no processes, so it counts as whatever is waited for.
 bool Cgroup::wait_event(std::string_view key, std::string_view wanted, Patience patience) const {
   const auto deadline = Clock::now() + patience;
-  auto [file, code] = sys::try_openat(directory_, "cgroup.events", O_RDONLY);
-  if (code == ENOENT && sys::try_openat(directory_, "cgroup.procs", O_PATH))
-    throw Error(path_ + " is the root of all cgroups");
-  if (is_gone(code)) return true;
-  if (code != 0) throw Error::system("open " + path_ + "/cgroup.events (O_RDONLY)", code);
+  const auto file = open_events(directory_, path_);
+  if (!file) return true;
   // The kernel puts a notice off when the last one is less than 10 ms old (cgroup_file_notify()), and forgets it when
   // somebody else removes the cgroup meanwhile: hence no long sleep.
   static constexpr int longest_sleep_ms = 50;
   std::array<char, 256> buffer{};
   for (;;) {
-    const auto got = ::pread(file.get(), buffer.data(), buffer.size(), 0);
+    const auto got = ::pread(file->get(), buffer.data(), buffer.size(), 0);
     if (got < 0 && is_gone(errno)) return true;
     if (got < 0) throw Error::system("read " + path_ + "/cgroup.events");
     if (keyed_value({buffer.data(), static_cast<std::size_t>(got)}, key) == wanted) return true;
-    pollfd poll{file.get(), POLLPRI, 0};
+    pollfd poll{file->get(), POLLPRI, 0};
     const int left = milliseconds_until(deadline);
     if (left == 0) return false;
     if (::poll(&poll, 1, std::min(left, longest_sleep_ms)) < 0 && errno != EINTR)
@@ -273,13 +288,7 @@ void Cgroup::remove(Patience patience) const {
     if (is_gone(errno)) return;
     if (errno != EBUSY) throw Error::system("rmdir " + path_);
     const bool empty = wait_event("populated", "0", std::chrono::milliseconds(milliseconds_until(deadline)));
-    if (!empty || Clock::now() >= deadline) {
-      std::string pids;
-      for (const pid_t pid : processes()) pids.append(pids.empty() ? "" : ", ").append(std::to_string(pid));
-      throw Error("remove the cgroup " + path_ + ": " +
-                      (pids.empty() ? std::string("the kernel still needs it") : "processes remain in it: " + pids),
-                  EBUSY);
-    }
+    if (!empty || Clock::now() >= deadline) throw still_in_use(*this);
     bool removed = false;
     walk_up(directory_, [&](FdRef parent, const std::string& name) {
       removed |= ::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) == 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/cgroup_apply.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/files.hpp"
@@ -22,9 +23,8 @@ std::vector<std::string> words_in(std::string_view text) {
 }
 
 bool has_word(std::string_view text, std::string_view word) {
-  for (const auto& each : words_in(text))
-    if (each == word) return true;
-  return false;
+  const auto words = words_in(text);
+  return std::ranges::find(words, word) != words.end();
 }
 
 /// A file of any cgroup on the way; empty when there is none.
@@ -94,9 +94,10 @@ bool is_bound_to_v1(const std::string& v1_name) {
 void require_controller(const CgroupHost& host, const Cgroup& cgroup, const std::string& controller) {
   if (has_word(cgroup.read("cgroup.controllers").value_or(""), controller)) return;
   if (!has_word(read_controllers(host.mount, "cgroup.controllers"), controller)) explain_absent(host, controller);
+  const auto enabling = "+" + controller;
   for (const auto& ancestor : ancestors(host, cgroup.path())) {
     if (has_word(read_controllers(ancestor, "cgroup.subtree_control"), controller)) continue;
-    if (const int code = hand_down(ancestor, "+" + controller); code != 0)
+    if (const int code = hand_down(ancestor, enabling); code != 0)
       throw Error("controller \"" + controller + "\" not available: enable it in " + ancestor +
                       "/cgroup.subtree_control: " + why_not_handed_down(code),
                   code);
