@@ -223,7 +223,8 @@ TEST_CASE("the runtime's own program cannot be reached from the container") {  /
 
 TEST_CASE("without descriptors for anything else, create still takes its state directory back") {
 #ifdef __SANITIZE_ADDRESS__
-  test::skip("UndefinedBehaviorSanitizer looks at an object's type through a pipe(2), for which there is no descriptor");
+  test::skip(
+      "UndefinedBehaviorSanitizer looks at an object's type through a pipe(2), for which there is no descriptor");
 #endif
   Bundle b;
   b.args({"exit", "0"});
