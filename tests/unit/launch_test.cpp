@@ -53,7 +53,9 @@ TEST_CASE("a process that closes the channel and lives on is not waited for") {
   child.answer(Word::go);
   const auto begin = std::chrono::steady_clock::now();
   // Which one is seen depends on who is quicker: this side, or the process on its way to its next step.
-  CHECK_THROWS_WITH(child.next(), Contains("closed its channel in step") && Contains("lived on"));
+  CHECK_THROWS_WITH(child.next(),
+                    (Contains("closed its channel in step 1 of 3") || Contains("closed its channel in step 2 of 3")) &&
+                        Contains("lived on"));
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
   CHECK(::kill(child.pid(), 0) == -1);  // killed and reaped
 }
