@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 #include <string>
@@ -32,6 +33,7 @@
 #include "oci/error.hpp"
 
 /// The program's ELF header where it is mapped; the linker's name for it.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" [[gnu::visibility("hidden")]] const ElfW(Ehdr) __ehdr_start;
 
 namespace oci {
@@ -67,9 +69,14 @@ bool is_sealed_copy(FdRef file) noexcept {
   return seals >= 0 && (seals & all_seals) == all_seals;
 }
 
+/// Headers have addresses as numbers.
+void* pointer(std::uintptr_t address) noexcept {
+  return reinterpret_cast<void*>(address);  // NOLINT(performance-no-int-to-ptr)
+}
+
 std::span<const ElfW(Phdr)> program_headers() noexcept {
   const auto first = reinterpret_cast<std::uintptr_t>(&__ehdr_start) + __ehdr_start.e_phoff;
-  return {reinterpret_cast<const ElfW(Phdr)*>(first), __ehdr_start.e_phnum};
+  return {static_cast<const ElfW(Phdr)*>(pointer(first)), __ehdr_start.e_phnum};
 }
 
 /// What to add to an address in the file to have it in memory. The first segment begins with the ELF header.
@@ -83,7 +90,7 @@ std::uintptr_t load_bias() noexcept {
 bool map_again(const ElfW(Phdr) & header, std::uintptr_t bias, std::uintptr_t page, int file) noexcept {
   const auto start = (bias + header.p_vaddr) & ~(page - 1);
   const auto size = ((bias + header.p_vaddr + header.p_filesz + page - 1) & ~(page - 1)) - start;
-  auto* const place = reinterpret_cast<void*>(start);
+  auto* const place = pointer(start);
   if ((header.p_flags & PF_W) == 0) {
     const int protection = PROT_READ | ((header.p_flags & PF_X) != 0 ? PROT_EXEC : 0);
     const auto offset = static_cast<off_t>(header.p_offset & ~(page - 1));
@@ -97,19 +104,24 @@ bool map_again(const ElfW(Phdr) & header, std::uintptr_t bias, std::uintptr_t pa
 }
 
 /// Relocated data becomes read-only again, as far as the loader had made it so: to its last whole page.
+bool protect_again(const ElfW(Phdr) & header, std::uintptr_t bias, std::uintptr_t page) noexcept {
+  const auto start = (bias + header.p_vaddr) & ~(page - 1);
+  const auto end = (bias + header.p_vaddr + header.p_memsz) & ~(page - 1);
+  return end <= start || ::mprotect(pointer(start), end - start, PROT_READ) == 0;
+}
+
 /// The code that runs here is replaced by the same bytes of the same file; what calls the kernel is in libc anyway.
 bool remap(int file) noexcept {
   const auto bias = load_bias();
   const auto page = static_cast<std::uintptr_t>(::getauxval(AT_PAGESZ));
-  for (const auto& header : program_headers())
-    if (header.p_type == PT_LOAD && header.p_filesz != 0 && !map_again(header, bias, page, file)) return false;
-  for (const auto& header : program_headers()) {
-    if (header.p_type != PT_GNU_RELRO) continue;
-    const auto start = (bias + header.p_vaddr) & ~(page - 1);
-    const auto end = (bias + header.p_vaddr + header.p_memsz) & ~(page - 1);
-    if (end > start && ::mprotect(reinterpret_cast<void*>(start), end - start, PROT_READ) != 0) return false;
-  }
-  return true;
+  const auto headers = program_headers();
+  const auto done = [&](const ElfW(Phdr) & header) {
+    return header.p_type != PT_LOAD || header.p_filesz == 0 || map_again(header, bias, page, file);
+  };
+  const auto closed = [&](const ElfW(Phdr) & header) {
+    return header.p_type != PT_GNU_RELRO || protect_again(header, bias, page);
+  };
+  return std::all_of(headers.begin(), headers.end(), done) && std::all_of(headers.begin(), headers.end(), closed);
 }
 
 /// PR_SET_MM_MAP sets everything at once. Where the kernel keeps a true value that we do not know without reading

@@ -18,6 +18,7 @@ import sys
 
 GLOBAL = ""  # the command whose options are the global ones
 STRING = r'"((?:\\.|[^"\\])*)"'
+RAW_STRING = r'R"\((.*?)\)"'
 
 
 def unescape(text):
@@ -334,7 +335,9 @@ def error_findings(root):
     literals = []
     for directory in ("src", "libcrun-like", "include"):
         for path in (root / directory).rglob("*.[ch]pp"):
-            literals += [unescape(text) for text in re.findall(STRING, join_literals(path.read_text()))]
+            source = path.read_text()
+            literals += re.findall(RAW_STRING, source, re.DOTALL)
+            literals += [unescape(text) for text in re.findall(STRING, join_literals(re.sub(RAW_STRING, '""', source)))]
     for heading, cells in markdown_rows((root / place).read_text()):
         if not heading.startswith("Texts"):
             continue

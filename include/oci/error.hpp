@@ -18,6 +18,9 @@ class Error : public std::exception {
   /// The failure of a system call, described by what it was meant to do: "open /proc/self/exe".
   static Error system(std::string_view attempt, int code = errno);
 
+  /// The failure of a value: `message` says what is wrong with it, `field` is what it is called in its object.
+  static Error in_field(std::string_view field, std::string message, int code = 0);
+
   /// Puts the frame that an error passes on its way up in front: "create container c1".
   void within(std::string_view frame);
 

@@ -11,6 +11,12 @@ Error Error::system(std::string_view attempt, int code) {
   return Error(std::string(attempt) + ": " + (reason ? reason : "unknown error " + std::to_string(code)), code);
 }
 
+Error Error::in_field(std::string_view field, std::string message, int code) {
+  Error error(std::move(message), code);
+  error.at(field);
+  return error;
+}
+
 void Error::within(std::string_view frame) {
   message_.insert(0, std::string(frame) + ": ");
   in_path_ = false;

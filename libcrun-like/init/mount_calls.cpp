@@ -12,12 +12,15 @@
 
 #include "init/mounts.hpp"
 
-#ifndef SYS_open_tree_attr
-#define SYS_open_tree_attr 467  // Linux 6.15; one number for every architecture but alpha
-#endif
-
 namespace oci::init {
 namespace {
+
+// Linux 6.15, which is newer than the headers may be; one number for every architecture but alpha.
+#ifdef SYS_open_tree_attr
+constexpr long open_tree_attr = SYS_open_tree_attr;
+#else
+constexpr long open_tree_attr = 467;
+#endif
 
 /// One mount_setattr(2).
 struct Change {
@@ -60,7 +63,7 @@ TriedMount clone_and_change(FdRef dir, const std::string& path, unsigned flags, 
   flags |= OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
   if (!changes.empty() && !scene.no_open_tree_attr && (changes.front().flags != 0) == ((flags & AT_RECURSIVE) != 0)) {
     auto& first = changes.front().attributes;
-    const long fd = ::syscall(SYS_open_tree_attr, dir.get(), path.c_str(), flags, &first, sizeof first);
+    const long fd = ::syscall(open_tree_attr, dir.get(), path.c_str(), flags, &first, sizeof first);
     done = 1;
     if (fd >= 0) return {MountFd(static_cast<int>(fd)), 0};
     // A filter may answer EPERM for what it does not know, and so may the kernel for a locked flag: the plain call

@@ -97,10 +97,11 @@ void require_controller(const CgroupHost& host, const Cgroup& cgroup, const std:
   const auto enabling = "+" + controller;
   for (const auto& ancestor : ancestors(host, cgroup.path())) {
     if (has_word(read_controllers(ancestor, "cgroup.subtree_control"), controller)) continue;
-    if (const int code = hand_down(ancestor, enabling); code != 0)
-      throw Error("controller \"" + controller + "\" not available: enable it in " + ancestor +
-                      "/cgroup.subtree_control: " + why_not_handed_down(code),
-                  code);
+    const int code = hand_down(ancestor, enabling);
+    if (code == 0) continue;
+    auto message = "controller \"" + controller + "\" not available: enable it in ";
+    message.append(ancestor).append("/cgroup.subtree_control: ").append(why_not_handed_down(code));
+    throw Error(std::move(message), code);
   }
 }
 

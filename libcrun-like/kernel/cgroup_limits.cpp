@@ -14,9 +14,7 @@ namespace {
 using Writes = std::vector<CgroupWrite>;
 
 [[noreturn]] void refuse(std::string_view field, const std::string& why) {
-  Error error(why, EINVAL);
-  error.at(field);
-  throw error;
+  throw Error::in_field(field, why, EINVAL);
 }
 
 /// "max" for -1, digits for anything else. 0 is the caller's business.

@@ -47,7 +47,7 @@ std::string how_to_delegate(const std::string& directory) {
 class DisabledCgroups final : public CgroupManager {
  public:
   const Fd& prepare() override { return no_descriptor; }
-  void adopt(pid_t) override {}
+  void adopt(pid_t /*pid*/) override {}
   void apply(const Resources& resources) override {
     if (has_limits(resources)) log::warning("linux.resources is not enforced: cgroups are disabled");
   }
@@ -62,7 +62,7 @@ class MissingCgroups final : public CgroupManager {
     log::warning("no cgroup2 file system is mounted: the container stays in the caller's cgroup, without device rules");
     return no_descriptor;
   }
-  void adopt(pid_t) override {}
+  void adopt(pid_t /*pid*/) override {}
   void apply(const Resources& resources) override {
     const auto denies = [](const DeviceRule& rule) { return !rule.allow; };
     const bool has_denials = std::any_of(resources.devices.begin(), resources.devices.end(), denies);
@@ -121,7 +121,7 @@ class CgroupfsCgroups final : public CgroupManager {
                       });
   }
 
-  void adopt(pid_t) override {}
+  void adopt(pid_t /*pid*/) override {}
 
   void apply(const Resources& resources) override {
     if (cgroup_) {
@@ -199,9 +199,8 @@ class CgroupfsCgroups final : public CgroupManager {
     else if (keyed_value(events, "frozen") == "1")
       why = "container's cgroup unexpectedly frozen";
     if (why.empty()) return;
-    const Error error(why + " (" + path_ + ")", EBUSY);
     cgroup_.reset();  // so that remove() leaves alone who is in there
-    throw error;
+    throw Error(why + " (" + path_ + ")", EBUSY);
   }
 
   bool may_do_without(int code) const {

@@ -63,7 +63,7 @@ class SystemdCgroups final : public CgroupManager {
                       });
   }
 
-  void adopt(pid_t) override { start_->leave(); }
+  void adopt(pid_t /*pid*/) override { start_->leave(); }
 
   void apply(const Resources& resources) override {
     if (!subgroup_.empty() || place_.is_slice()) enable_controllers(host_, *cgroup_);

@@ -115,8 +115,11 @@ void Journal::remember(std::vector<Entry>& entries, const std::string& file, con
 void Journal::undo() noexcept {
   for (; !entries_.empty(); entries_.pop_back()) {
     const auto& [file, value] = entries_.back();
-    if (const int code = cgroup_.write(file, value); code != 0)
-      log::warning(Error::system("take back: write \"" + value + "\" to " + cgroup_.path() + "/" + file, code).what());
+    const int code = cgroup_.write(file, value);
+    if (code == 0) continue;
+    auto attempt = "take back: write \"" + value + "\" to ";
+    attempt.append(cgroup_.path()).append("/").append(file);
+    log::warning(Error::system(attempt, code).what());
   }
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <limits>
 #include <optional>
+#include <ranges>
 #include <string_view>
 #include <tuple>
 
@@ -45,21 +46,19 @@ bool meets(const Rule& a, const Rule& b) noexcept {
 std::optional<std::uint32_t> number(const std::optional<std::int64_t>& value, std::string_view name) {
   if (!value || *value == -1) return std::nullopt;
   if (*value >= 0 && *value <= std::numeric_limits<std::uint32_t>::max()) return static_cast<std::uint32_t>(*value);
-  Error error(std::to_string(*value) + " is no device number", EINVAL);
-  error.at(name);
-  throw error;
+  throw Error::in_field(name, std::to_string(*value) + " is no device number", EINVAL);
 }
 
 std::optional<std::uint32_t> device_type(const std::string& type) {
   if (type.empty() || type == "a") return std::nullopt;
   if (type == "b") return BPF_DEVCG_DEV_BLOCK;
   if (type == "c") return BPF_DEVCG_DEV_CHAR;
-  Error error("\"" + type + "\" is none of a, b, and c", EINVAL);
-  error.at("type");
-  throw error;
+  throw Error::in_field("type", "\"" + type + "\" is none of a, b, and c", EINVAL);
 }
 
-std::uint32_t access_bits(const std::string& access) {
+/// The specification has r, w, and m. The letter a means all in cgroup v1's lists, and runc takes it: to be denied all
+/// is the strictest reading, so that it can be taken there; what is allowed has to be in the specification's letters.
+std::uint32_t access_bits(const std::string& access, bool allow) {
   std::uint32_t bits = access.empty() ? all_access : 0;
   for (const char letter : access) {
     if (letter == 'r')
@@ -68,11 +67,10 @@ std::uint32_t access_bits(const std::string& access) {
       bits |= BPF_DEVCG_ACC_WRITE;
     else if (letter == 'm')
       bits |= BPF_DEVCG_ACC_MKNOD;
-    else {
-      Error error("\"" + access + "\" has letters other than r, w, and m", EINVAL);
-      error.at("access");
-      throw error;
-    }
+    else if (letter == 'a' && !allow)
+      bits = all_access;
+    else
+      throw Error::in_field("access", "\"" + access + "\" has letters other than r, w, and m", EINVAL);
   }
   return bits;
 }
@@ -82,7 +80,7 @@ Rule parse(const DeviceRule& rule) {
           .type = device_type(rule.type),
           .major = number(rule.major, "major"),
           .minor = number(rule.minor, "minor"),
-          .access = access_bits(rule.access)};
+          .access = access_bits(rule.access, rule.allow)};
 }
 
 std::vector<Rule> parse(const std::vector<DeviceRule>& rules) {
@@ -150,8 +148,7 @@ void drop_redundant(Decisions& decisions) {
 Decisions fold(const std::vector<Rule>& listed) {
   Decisions result;
   auto& kept = result.rules;
-  for (auto rule = listed.rbegin(); rule != listed.rend(); ++rule) {
-    Rule rest = *rule;
+  for (Rule rest : std::views::reverse(listed)) {
     for (const auto& later : kept)
       if (covers(later, rest)) rest.access &= ~later.access;
     if (rest.access != 0) kept.push_back(rest);

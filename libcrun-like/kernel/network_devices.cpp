@@ -20,8 +20,8 @@ NetworkDevices::NetworkDevices(const Pidfd& process)
 }
 
 void NetworkDevices::move(const std::map<std::string, NetDevice>& devices) {
-  for (const auto& [name, device] : devices)
-    in_context([name = &name] { return "linux.netDevices." + *name; }, [&] { move(name, device.name); });
+  for (const auto& entry : devices)
+    in_context([&] { return "linux.netDevices." + entry.first; }, [&] { move(entry.first, entry.second.name); });
 }
 
 void NetworkDevices::move(const std::string& name, const std::string& new_name) {

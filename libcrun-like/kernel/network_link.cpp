@@ -29,7 +29,8 @@ ifinfomsg link_header(int index) {
 class WayBack {
  public:
   explicit WayBack(const Fd& home) : home_(home) {}
-  WayBack(WayBack&&) = delete;
+  WayBack(const WayBack&) = delete;
+  WayBack& operator=(const WayBack&) = delete;
   ~WayBack() {
     // Failing here would leave the runtime in the container's namespace: there is no way on from that.
     if (::setns(home_.get(), CLONE_NEWNET) < 0) ::_exit(1);

@@ -86,13 +86,15 @@ void write_schemata(const std::string& path, const std::string& text) {
   const auto file = path + "/schemata";
   const int code = try_write_file(working_directory, file, text);
   if (code == 0) return;
-  auto error = Error::system("write \"" + text + "\" to " + file, code);
+  const auto attempt = "write \"" + text + "\" to " + file;
   // Its words are in a file of the root: resctrl.rst, "last_cmd_status".
   for (const auto* root : {"/info/", "/../info/"}) {
     const auto words = try_read_file(working_directory, path + root + "last_cmd_status");
-    if (words) throw Error(std::string(error.what()) + " (" + words->substr(0, words->find('\n')) + ")", code);
+    if (!words) continue;
+    const auto error = Error::system(attempt, code);
+    throw Error(std::string(error.what()) + " (" + words->substr(0, words->find('\n')) + ")", code);
   }
-  throw error;
+  throw Error::system(attempt, code);
 }
 
 bool has_schemata(const IntelRdt& rdt) {
@@ -104,13 +106,24 @@ void check_name(const std::string& name, std::string_view member) {
     throw Error(std::string(field).append(member) + ": \"" + name + "\" cannot be the name of a resctrl group");
 }
 
+void set_schemata(const std::string& path, const std::string& text, bool shared) {
+  if (!shared) {
+    in_context([] { return std::string(field); }, [&] { write_schemata(path, text); });
+    return;
+  }
+  // config-linux.md: compare, and generate an error if it does not match. Others share in the class.
+  if (!schemata_agree(read_file(working_directory, path + "/schemata"), text))
+    throw Error(std::string(field) + ".closID: " + path + " has other schemata than \"" +
+                text.substr(0, text.size() - 1) + "\"");
+}
+
 }  // namespace
 
 const ResctrlKernel resctrl_kernel{[](const char* path) { return ::mkdir(path, 0755); },
                                    [](const char* path) { return ::rmdir(path); }};
 
 std::string find_resctrl() {
-  const auto path = find_cgroup_mount(read_file(working_directory, "/proc/self/mountinfo"), "resctrl");
+  auto path = find_cgroup_mount(read_file(working_directory, "/proc/self/mountinfo"), "resctrl");
   if (path.empty())
     throw Error(std::string(field) +
                 ": resctrl is not mounted: where kernel (CONFIG_X86_CPU_RESCTRL) and processor have it, "
@@ -183,16 +196,7 @@ void ResctrlMaking::make(const ResctrlGroup& group, const IntelRdt& rdt) {
     make_directory(kernel_, group.path, rdt.clos_id.empty() ? "" : ".closID");
     made_class_ = group.path;
   }
-  if (has_schemata(rdt)) {
-    const auto text = resctrl_schemata(rdt);
-    if (!exists || rdt.clos_id.empty()) {
-      in_context([] { return std::string(field); }, [&] { write_schemata(group.path, text); });
-    } else if (!schemata_agree(read_file(working_directory, group.path + "/schemata"), text)) {
-      // config-linux.md: compare, and generate an error if it does not match. Others share in the class.
-      throw Error(std::string(field) + ".closID: " + group.path + " has other schemata than \"" +
-                  text.substr(0, text.size() - 1) + "\"");
-    }
-  }
+  if (has_schemata(rdt)) set_schemata(group.path, resctrl_schemata(rdt), exists && !rdt.clos_id.empty());
   if (group.monitoring_path.empty() || is_directory(group.monitoring_path)) return;
   make_directory(kernel_, group.monitoring_path, ".enableMonitoring");
   made_monitoring_ = group.monitoring_path;

@@ -126,6 +126,21 @@ RouteSocket::RouteSocket() : socket_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXE
   ::setsockopt(socket_.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
 }
 
+std::string_view RouteSocket::receive() {
+  while (true) {
+    sockaddr_nl sender{};
+    socklen_t size = sizeof sender;
+    // MSG_TRUNC: the true length, also of a datagram that does not fit.
+    const auto got = ::recvfrom(socket_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC,
+                                reinterpret_cast<sockaddr*>(&sender), &size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw Error::system("receive from rtnetlink");
+    if (sender.nl_pid != 0) continue;  // netlink(7): whoever knows the socket's address can send to it
+    if (static_cast<std::size_t>(got) > buffer_.size()) throw Error("rtnetlink: an answer of more than 64 KiB");
+    return {buffer_.data(), static_cast<std::size_t>(got)};
+  }
+}
+
 RouteVerdict RouteSocket::ask(const RouteRequest& request, const Answer& answer) {
   static constexpr int most_tries = 5;
   buffer_.resize(largest_datagram);
@@ -133,18 +148,7 @@ RouteVerdict RouteSocket::ask(const RouteRequest& request, const Answer& answer)
     const auto message = request.message(++sequence_);
     if (::send(socket_.get(), message.data(), message.size(), 0) < 0) throw Error::system("send to rtnetlink");
     std::optional<RouteVerdict> verdict;
-    while (!verdict) {
-      sockaddr_nl sender{};
-      socklen_t size = sizeof sender;
-      // MSG_TRUNC: the true length, also of a datagram that does not fit.
-      const auto got = ::recvfrom(socket_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC,
-                                  reinterpret_cast<sockaddr*>(&sender), &size);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw Error::system("receive from rtnetlink");
-      if (sender.nl_pid != 0) continue;  // netlink(7): whoever knows the socket's address can send to it
-      if (static_cast<std::size_t>(got) > buffer_.size()) throw Error("rtnetlink: an answer of more than 64 KiB");
-      verdict = read_route_datagram({buffer_.data(), static_cast<std::size_t>(got)}, sequence_, answer);
-    }
+    while (!verdict) verdict = read_route_datagram(receive(), sequence_, answer);
     if (!verdict->torn || tries == most_tries) return std::move(*verdict);
   }
 }
@@ -152,8 +156,8 @@ RouteVerdict RouteSocket::ask(const RouteRequest& request, const Answer& answer)
 void RouteSocket::demand(const RouteRequest& request, std::string_view attempt) {
   const auto verdict = ask(request);
   if (verdict.code == 0) return;
-  auto error = Error::system(attempt, verdict.code);
-  if (verdict.text.empty()) throw error;
+  if (verdict.text.empty()) throw Error::system(attempt, verdict.code);
+  const auto error = Error::system(attempt, verdict.code);
   throw Error(std::string(error.what()) + " (" + verdict.text + ")", verdict.code);
 }
 

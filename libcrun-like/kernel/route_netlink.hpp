@@ -91,6 +91,9 @@ class RouteSocket {
   void demand(const RouteRequest& request, std::string_view attempt);
 
  private:
+  /// The next datagram of the kernel's, in buffer_.
+  std::string_view receive();
+
   Fd socket_;
   std::uint32_t sequence_ = 0;
   std::string buffer_;

@@ -102,9 +102,7 @@ std::uint32_t find(std::span<const SeccompName> names, std::string_view name) {
 }
 
 [[noreturn]] void refuse(std::string_view field, std::string reason) {
-  Error error(std::move(reason));
-  error.at(field);
-  throw error;
+  throw Error::in_field(field, std::move(reason));
 }
 
 /// What a system call that matches all conditions leads to.
@@ -156,6 +154,7 @@ std::vector<std::vector<scmp_arg_cmp>> alternatives(const std::vector<SeccompArg
   }
   if (!twice) return {conditions};
   std::vector<std::vector<scmp_arg_cmp>> each;
+  each.reserve(conditions.size());
   for (const auto& condition : conditions) each.push_back({condition});
   return each;
 }
@@ -296,13 +295,8 @@ bool refuses(std::uint32_t action) {
          (kind == SECCOMP_RET_ERRNO && (action & SECCOMP_RET_DATA) != ENOSYS);
 }
 
-/// Numbers that have one answer go to the table. libseccomp gets what depends on arguments, is carried, or has
-/// several rules: its time grows with the square of the rules, and with those of all architectures together.
-SyscallTable table_of(const Policy& policy, std::uint32_t architecture) {
-  SyscallTable table;
-  table.x32 = architecture == SCMP_ARCH_X32;
-  table.audit_arch = table.x32 ? SCMP_ARCH_X86_64 : architecture;  // the other tokens are the kernel's AUDIT_ARCH_*
-  std::vector<int> numbers;
+/// Gives the table what has one answer; returns the numbers that are left, and adds that of each rule to `numbers`.
+std::set<int> fill(SyscallTable& table, const Policy& policy, std::uint32_t architecture, std::vector<int>& numbers) {
   std::set<int> left;
   for (const auto& rule : policy.rules) {
     const int number = numbers.emplace_back(::seccomp_syscall_resolve_name_arch(architecture, rule.name));
@@ -314,6 +308,17 @@ SyscallTable table_of(const Policy& policy, std::uint32_t architecture) {
       if (!added && row->second != rule.action) left.insert(number);
     }
   }
+  return left;
+}
+
+/// Numbers that have one answer go to the table. libseccomp gets what depends on arguments, is carried, or has
+/// several rules: its time grows with the square of the rules, and with those of all architectures together.
+SyscallTable table_of(const Policy& policy, std::uint32_t architecture) {
+  SyscallTable table;
+  table.x32 = architecture == SCMP_ARCH_X32;
+  table.audit_arch = table.x32 ? SCMP_ARCH_X86_64 : architecture;  // the other tokens are the kernel's AUDIT_ARCH_*
+  std::vector<int> numbers;
+  const auto left = fill(table, policy, architecture, numbers);
   std::vector<const Rule*> rest;
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     if (policy.rules[i].action == policy.default_action || !left.contains(numbers[i])) continue;

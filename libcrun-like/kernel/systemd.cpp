@@ -6,15 +6,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
 #include "oci/error.hpp"
-#include "systemd_place.hpp"  // SYSTEMD_HELPER: where it is installed; empty: this build has none
+#include "systemd_place.hpp"
 
 namespace oci {
 namespace {
@@ -28,22 +29,20 @@ constexpr const char* program_name = "runtime-systemd";
 /// The directory of the executable, with a slash; empty when it cannot be told. /proc/self/exe may be a file in a mount
 /// of its own (src/sealed_exe.hpp), so this is what execve was called with, or, for a sealed copy, its caller was.
 std::string own_directory() {
-  struct Free {
-    void operator()(char* text) const noexcept { std::free(text); }
-  };
-  for (const char* name :
-       {reinterpret_cast<const char*>(::getauxval(AT_EXECFN)), static_cast<const char*>(program_invocation_name)}) {
+  // getauxval(3) has an address as a number. NOLINTNEXTLINE(performance-no-int-to-ptr)
+  const auto* const executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  for (const char* name : {executed, static_cast<const char*>(program_invocation_name)}) {
     if (!name || !std::strchr(name, '/') || std::string_view(name).starts_with("/dev/fd/")) continue;
-    if (const std::unique_ptr<char, Free> path(::realpath(name, nullptr)); path)
-      return std::string(path.get(), std::strrchr(path.get(), '/') + 1);
+    std::array<char, PATH_MAX> path{};
+    if (::realpath(name, path.data())) return {path.data(), std::strrchr(path.data(), '/') + 1};
   }
   return {};
 }
 
 /// Beside the executable in the tree that it was built in, otherwise where it was installed; never by $PATH.
 std::string helper_path() {
-  const std::string installed = SYSTEMD_HELPER;
-  const auto beside = own_directory() + program_name;
+  std::string installed = systemd_helper;
+  auto beside = own_directory() + program_name;
   if (beside.front() == '/' && ::access(beside.c_str(), X_OK) == 0) return beside;
   if (::access(installed.c_str(), X_OK) == 0) return installed;
   throw Error("the systemd cgroup driver needs the program " + installed +
@@ -119,7 +118,7 @@ std::string escaped_address(std::string_view path) {
 }  // namespace
 
 bool has_systemd_driver() noexcept {
-  return *SYSTEMD_HELPER != '\0';
+  return *systemd_helper != '\0';
 }
 
 std::string to_text(const SystemdUnit& unit) {

@@ -159,21 +159,25 @@ PropertyValue typed(std::string_view type, std::string_view text) {
 
 constexpr std::uint64_t usec_per_sec = 1'000'000;
 
+std::uint64_t microseconds(double seconds) {
+  if (!(seconds < 1e13)) throw Error("a time that long cannot be expressed", EINVAL);
+  return static_cast<std::uint64_t>(seconds * static_cast<double>(usec_per_sec));
+}
+
+/// What would not fit is as good as for ever, which is the greatest number (USEC_INFINITY).
+std::uint64_t microseconds(std::uint64_t seconds) noexcept {
+  constexpr auto infinity = std::numeric_limits<std::uint64_t>::max();
+  return seconds > infinity / usec_per_sec ? infinity : seconds * usec_per_sec;
+}
+
 /// Seconds as microseconds, whatever the number's type.
 PropertyValue in_microseconds(const PropertyValue& seconds) {
   const auto convert = [](const auto& value) -> std::uint64_t {
     using Type = std::decay_t<decltype(value)>;
+    using Wide = std::conditional_t<std::is_same_v<Type, double>, double, std::uint64_t>;
     if constexpr (std::is_arithmetic_v<Type> && !std::is_same_v<Type, bool>) {
       if (value < Type{0}) throw Error("a time is not negative", EINVAL);
-      if constexpr (std::is_same_v<Type, double>) {
-        if (!(value < 1e13)) throw Error("a time that long cannot be expressed", EINVAL);
-        return static_cast<std::uint64_t>(value * static_cast<double>(usec_per_sec));
-      } else {
-        const auto whole = static_cast<std::uint64_t>(value);
-        // What would not fit is as good as for ever, which is this number (USEC_INFINITY).
-        constexpr auto infinity = std::numeric_limits<std::uint64_t>::max();
-        return whole > infinity / usec_per_sec ? infinity : whole * usec_per_sec;
-      }
+      return microseconds(static_cast<Wide>(value));
     } else {
       throw Error("a time in seconds is a number", EINVAL);
     }

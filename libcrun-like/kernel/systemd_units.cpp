@@ -51,7 +51,7 @@ UnitPlace unit_place(std::string_view cgroups_path, std::string_view id, std::st
   const auto first = cgroups_path.find(':');
   const auto second = first == std::string_view::npos ? first : cgroups_path.find(':', first + 1);
   if (second == std::string_view::npos || cgroups_path.find(':', second + 1) != std::string_view::npos)
-    throw Error("expected cgroupsPath to be of format \"slice:prefix:name\" for systemd cgroups, got \"" +
+    throw Error(R"(expected cgroupsPath to be of format "slice:prefix:name" for systemd cgroups, got ")" +
                     std::string(cgroups_path) + "\" instead",
                 EINVAL);
   std::string slice(cgroups_path.substr(0, first));

@@ -49,8 +49,33 @@ void add_machine(InitPlan& plan, const Spec& spec) {
   }
 }
 
+/// The last meeting, `start` where there is one, and the filter as late as its notifications permit.
+void add_start(InitPlan& plan, ProcessPlan& process, Fd start_fifo) {
+  // Nobody is there to take a listener any more once `create` has ended.
+  if (process.seccomp && process.seccomp->notifies) add_late_filter(plan, process);
+  plan.add(Meet{start_fifo ? Word::ready : Word::start});
+  if (start_fifo) plan.add(AwaitStart{std::move(start_fifo)});
+  if (process.seccomp && !process.seccomp->notifies) add_late_filter(plan, process);
+}
+
 bool has_mount_labels(const Spec& spec) {
   return !spec.linux.mount_label.empty() && has_selinux();
+}
+
+MountHost mount_host(CreatePlan& request, const Extensions& wanted, bool user_namespace, FdRef pid_namespace) {
+  const bool may_mount = (request.host.capabilities & (std::uint64_t{1} << CAP_SYS_ADMIN)) != 0;
+  return {.bundle = request.bundle,
+          .cgroup_directory = request.cgroup,
+          .user_namespace = user_namespace || request.host.in_user_namespace,
+          .parent_opens_sources = user_namespace && may_mount,
+          .may_map_ids = may_mount,
+          .container_ids = std::move(request.container_ids),
+          .enters_pid_namespace_later = pid_namespace.get() >= 0,
+          .pid_namespace = pid_namespace,
+          .no_pivot = request.no_pivot,
+          .kcore = request.host.has_kcore,
+          .selinux = has_mount_labels(request.spec),
+          .context_option = wanted.context_option};
 }
 
 }  // namespace
@@ -85,19 +110,7 @@ InitPlan plan_create(CreatePlan request) {
   const FdRef pid_namespace = add_namespaces(plan, spec.linux, namespaces);
   add_network_devices(plan, spec.linux, request.host);
 
-  const bool may_mount = (request.host.capabilities & (std::uint64_t{1} << CAP_SYS_ADMIN)) != 0;
-  const MountHost mounts{.bundle = request.bundle,
-                         .cgroup_directory = request.cgroup,
-                         .user_namespace = namespaces.user || request.host.in_user_namespace,
-                         .parent_opens_sources = namespaces.user && may_mount,
-                         .may_map_ids = may_mount,
-                         .container_ids = std::move(request.container_ids),
-                         .enters_pid_namespace_later = pid_namespace.get() >= 0,
-                         .pid_namespace = pid_namespace,
-                         .no_pivot = request.no_pivot,
-                         .kcore = request.host.has_kcore,
-                         .selinux = has_mount_labels(spec),
-                         .context_option = wanted.context_option};
+  const auto mounts = mount_host(request, wanted, namespaces.user, pid_namespace);
   add_filesystem(plan, spec, mounts);
   if (!spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty())
     plan.add(Meet{Word::hooks}, "hooks");  // config.md: after the namespaces have been created, before pivot_root
@@ -120,13 +133,8 @@ InitPlan plan_create(CreatePlan request) {
     plan.add(Fork{}, "linux.namespaces");
     plan.add(NewSession{});
   }
-
   add_behind_fork(plan, process);
-  // Nobody is there to take a listener any more once `create` has ended.
-  if (process.seccomp && process.seccomp->notifies) add_late_filter(plan, process);
-  plan.add(Meet{request.start_fifo ? Word::ready : Word::start});
-  if (request.start_fifo) plan.add(AwaitStart{std::move(request.start_fifo)});
-  if (process.seccomp && !process.seccomp->notifies) add_late_filter(plan, process);
+  add_start(plan, process, std::move(request.start_fifo));
   add_hooks(plan, spec.hooks.start_container, {.name = "startContainer", .cwd = "", .inherited = environment(process)},
             state("created"));
   add_program(plan, process);

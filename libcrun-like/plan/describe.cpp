@@ -54,19 +54,19 @@ std::string line(const JoinNamespaces& step) {
 std::string line(const JoinProcess& step) {
   return "join the container's namespaces " + namespaces_in_words(step.types);
 }
-std::string line(const EnterRoot&) {
+std::string line(const EnterRoot& /*step*/) {
   return "enter the container's root";
 }
 std::string line(const Unshare& step) {
   return "unshare namespaces " + namespaces_in_words(step.types);
 }
-std::string line(const SetTimeOffsets&) {
+std::string line(const SetTimeOffsets& /*step*/) {
   return "set the clocks' offsets";
 }
-std::string line(const BecomeRoot&) {
+std::string line(const BecomeRoot& /*step*/) {
   return "become root of the user namespace";
 }
-std::string line(const Fork&) {
+std::string line(const Fork& /*step*/) {
   return "be born again in the pid and time namespaces";
 }
 std::string line(const Meet& step) {
@@ -80,10 +80,10 @@ std::string line(const Meet& step) {
     if (word == step.word) return std::string("wait for the runtime ") + name;
   return "meet the runtime";
 }
-std::string line(const AwaitStart&) {
+std::string line(const AwaitStart& /*step*/) {
   return "wait for start";
 }
-std::string line(const RaiseLoopback&) {
+std::string line(const RaiseLoopback& /*step*/) {
   return "raise the loopback interface";
 }
 std::string line(const SetHostname& step) {
@@ -110,7 +110,7 @@ std::string line(const RunHook& step) {
 std::string line(const SetLimit& step) {
   return "limit " + step.name + " to " + limit_value(step.limit.rlim_cur) + ":" + limit_value(step.limit.rlim_max);
 }
-std::string line(const JoinResctrl&) {
+std::string line(const JoinResctrl& /*step*/) {
   return "join the container's resctrl group";
 }
 std::string line(const SetOomScore& step) {
@@ -131,7 +131,7 @@ std::string line(const SetMemoryPolicy& step) {
 std::string line(const SetPersonality& step) {
   return step.persona == PER_LINUX32 ? "be a LINUX32 process" : "be a LINUX process";
 }
-std::string line(const UseHostProc&) {
+std::string line(const UseHostProc& /*step*/) {
   return "use the host's /proc";
 }
 std::string line(const JoinKeyring& step) {
@@ -153,7 +153,7 @@ std::string line(const SetCapabilities& step) {
   return "set capabilities: effective " + hexadecimal(sets.effective) + ", permitted " + hexadecimal(sets.permitted) +
          ", inheritable " + hexadecimal(sets.inheritable) + ", ambient " + hexadecimal(sets.ambient);
 }
-std::string line(const NoNewPrivileges&) {
+std::string line(const NoNewPrivileges& /*step*/) {
   return "give up new privileges";
 }
 std::string line(const LoadSeccomp& step) {
@@ -173,7 +173,7 @@ std::string line(const FindProgram& step) {
 std::string line(const SealDescriptors& step) {
   return "close descriptors from " + std::to_string(step.first);
 }
-std::string line(const NewSession&) {
+std::string line(const NewSession& /*step*/) {
   return "start a session";
 }
 std::string line(const Execute& step) {

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/files.hpp"
-#include "plan/field_error.hpp"
+#include "oci/error.hpp"
 
 namespace oci {
 namespace {
@@ -51,20 +51,21 @@ mode_t type_of(const Device& device) {
   if (device.type == "c" || device.type == "u") return S_IFCHR;
   if (device.type == "b") return S_IFBLK;
   if (device.type == "p") return S_IFIFO;
-  throw field_error("type", "\"" + device.type + "\" is none of c, u, b, p");
+  throw Error::in_field("type", "\"" + device.type + "\" is none of c, u, b, p");
 }
 
 dev_t number_of(const Device& device) {
   // MKDEV of the kernel has 12 and 20 bits for them.
   if (device.major < 0 || device.major >= 1 << 12)
-    throw field_error("major", std::to_string(device.major) + " is out of range");
+    throw Error::in_field("major", std::to_string(device.major) + " is out of range");
   if (device.minor < 0 || device.minor >= 1 << 20)
-    throw field_error("minor", std::to_string(device.minor) + " is out of range");
+    throw Error::in_field("minor", std::to_string(device.minor) + " is out of range");
   return makedev(static_cast<unsigned>(device.major), static_cast<unsigned>(device.minor));
 }
 
 /// In a user namespace everything belongs to the container's root, as runc has it: other owners may not be mapped.
 DeviceNode node(const Device& device, std::string name, const MountHost& host) {
+  if (name.empty()) throw Error::in_field("path", "\"" + device.path + "\" names no file");
   const mode_t type = type_of(device);
   return {.name = std::move(name),
           .mode = type | (device.file_mode.value_or(default_mode) & permissions),
@@ -82,26 +83,22 @@ void add_devices(InitPlan& plan, const Spec& spec, const MountHost& host) {
     const auto& device = spec.linux.devices[index];
     const std::string path = clean_path("/" + device.path);
     if (is_default(path)) continue;  // every container has it as it should be
-    at_path([&] { return "linux.devices[" + std::to_string(index) + "]"; },
-            [&] {
-              const auto slash = path.rfind('/');
-              if (slash + 1 == path.size()) throw field_error("path", "\"" + device.path + "\" names no file");
-              const std::string directory = slash == 0 ? "/" : path.substr(0, slash);
-              if (directory != step.directory) {
-                plan.add(
-                    std::exchange(
-                        step, {.directory = directory, .nodes = {}, .links = {}, .binds_host = host.user_namespace}),
-                    field);
-              }
-              step.nodes.push_back(node(device, path.substr(slash + 1), host));
-              field = "linux.devices";
-            });
+    const auto slash = path.rfind('/');
+    const std::string directory = slash == 0 ? "/" : path.substr(0, slash);
+    if (directory != step.directory) {
+      MakeDevices next{.directory = directory, .nodes = {}, .links = {}, .binds_host = host.user_namespace};
+      plan.add(std::exchange(step, std::move(next)), field);
+    }
+    step.nodes.push_back(at_path([&] { return "linux.devices[" + std::to_string(index) + "]"; },
+                                 [&] { return node(device, path.substr(slash + 1), host); }));
+    field = "linux.devices";
   }
   plan.add(std::move(step), field);
 }
 
 std::vector<std::string> device_paths(const Spec& spec) {
   std::vector<std::string> paths;
+  paths.reserve(default_devices.size() + spec.linux.devices.size());
   for (const auto& device : default_devices) paths.push_back(std::string("/dev/") + device.name);
   for (const auto& device : spec.linux.devices)
     if (auto path = clean_path("/" + device.path); !is_default(path)) paths.push_back(std::move(path));

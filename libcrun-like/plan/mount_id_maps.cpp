@@ -6,7 +6,7 @@
 #include <charconv>
 #include <string_view>
 
-#include "plan/field_error.hpp"
+#include "oci/error.hpp"
 
 namespace oci {
 namespace {
@@ -20,7 +20,7 @@ std::string_view take(std::string_view& text, char separator) {
 }
 
 [[noreturn]] void reject_range(std::string_view range) {
-  throw field_error("options", "\"" + std::string(range) + "\" is no range of ids, such as \"0-100000-65536\"");
+  throw Error::in_field("options", "\"" + std::string(range) + R"(" is no range of ids, such as "0-100000-65536")");
 }
 
 IdMapping parse_range(const std::string_view range) {
@@ -45,8 +45,8 @@ void append_relative(std::vector<IdMapping>& mappings, const IdMapping& relative
       return id >= mapping.container_id && id - mapping.container_id < mapping.size;
     });
     if (range == container.end())
-      throw field_error("options", "id " + std::to_string(id) +
-                                       " is not mapped in the container's user namespace, and \"@\" counts in it");
+      throw Error::in_field("options", "id " + std::to_string(id) +
+                                           " is not mapped in the container's user namespace, and \"@\" counts in it");
     const std::uint64_t offset = id - range->container_id;
     const auto size = std::min<std::uint64_t>(relative.size - done, range->size - offset);
     mappings.push_back({static_cast<std::uint32_t>(relative.container_id + done),
@@ -77,14 +77,14 @@ MountIdMaps parse_option(std::string_view text, const IdMaps& container) {
     auto part = take(text, ';');
     const auto kind = take(part, '=');
     if (kind != "uids" && kind != "gids")
-      throw field_error("options",
-                        "\"" + std::string(kind) + "\" is neither uids nor gids, which is what idmap= takes");
+      throw Error::in_field("options",
+                            "\"" + std::string(kind) + "\" is neither uids nor gids, which is what idmap= takes");
     auto& mappings = kind == "uids" ? maps.uids : maps.gids;
-    if (!mappings.empty()) throw field_error("options", "idmap= has " + std::string(kind) + " twice");
+    if (!mappings.empty()) throw Error::in_field("options", "idmap= has " + std::string(kind) + " twice");
     mappings = parse_ranges(part, kind == "uids" ? container.uids : container.gids);
   }
   // The kernel takes no user namespace with one map (EINVAL).
-  if (maps.uids.empty() || maps.gids.empty()) throw field_error("options", "idmap= needs both uids and gids");
+  if (maps.uids.empty() || maps.gids.empty()) throw Error::in_field("options", "idmap= needs both uids and gids");
   return maps;
 }
 
@@ -94,18 +94,18 @@ bool has_own_mappings(const Mount& mount) {
 
 MountIdMaps own_mappings(const Mount& mount) {
   static constexpr auto together = "missing, and an id-mapped mount needs uidMappings and gidMappings together";
-  if (mount.uid_mappings.empty()) throw field_error("uidMappings", together);
-  if (mount.gid_mappings.empty()) throw field_error("gidMappings", together);
+  if (mount.uid_mappings.empty()) throw Error::in_field("uidMappings", together);
+  if (mount.gid_mappings.empty()) throw Error::in_field("gidMappings", together);
   return {.uids = mount.uid_mappings, .gids = mount.gid_mappings};
 }
 
 MountIdMaps find_maps(const Mount& mount, const MountOptions& options, const IdMaps& container) {
   if (has_own_mappings(mount) && options.id_maps)
-    throw field_error("options", "idmap=" + *options.id_maps + " contradicts uidMappings and gidMappings");
+    throw Error::in_field("options", "idmap=" + *options.id_maps + " contradicts uidMappings and gidMappings");
   if (has_own_mappings(mount)) return own_mappings(mount);
   if (options.id_maps) return parse_option(*options.id_maps, container);
   if (container.uids.empty())
-    throw field_error("options", "idmap needs uidMappings and gidMappings, or a container with a user namespace");
+    throw Error::in_field("options", "idmap needs uidMappings and gidMappings, or a container with a user namespace");
   return {.uids = container.uids, .gids = container.gids};
 }
 

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/files.hpp"
+#include "oci/error.hpp"
 #include "plan/devices.hpp"
-#include "plan/field_error.hpp"
 #include "plan/mount_id_maps.hpp"
 #include "spec/mount_options.hpp"
 
@@ -63,10 +63,10 @@ bool is_bind(const Mount& mount, const MountOptions& options) {
 std::string destination(const Mount& mount) {
   std::string target = container_path(mount.destination);
   if (target == "/")
-    throw field_error("destination", "\"" + mount.destination + "\" is the root itself, which root.path names");
+    throw Error::in_field("destination", "\"" + mount.destination + "\" is the root itself, which root.path names");
   static constexpr std::string_view proc = "/proc/";
   if (target.starts_with(proc) && !contains(mountable_in_proc, std::string_view(target).substr(proc.size())))
-    throw field_error("destination", "\"" + target + "\" cannot be mounted because it is inside /proc");
+    throw Error::in_field("destination", "\"" + target + "\" cannot be mounted because it is inside /proc");
   return target;
 }
 
@@ -74,9 +74,9 @@ std::string destination(const Mount& mount) {
 /// too (mount(2), MS_REMOUNT | MS_BIND).
 BindMount bind_step(const Mount& mount, MountOptions options, std::optional<MountIdMaps> id_maps, std::string target,
                     const MountHost& host) {
-  if (mount.source.empty()) throw field_error("source", "missing, and a bind needs one");
+  if (mount.source.empty()) throw Error::in_field("source", "missing, and a bind needs one");
   if (!options.parameters.empty())
-    throw field_error("options", "\"" + options.parameters.front() + "\" is no option of a bind");
+    throw Error::in_field("options", "\"" + options.parameters.front() + "\" is no option of a bind");
   BindMount step{.source = below_bundle(mount.source, host),
                  .target = std::move(target),
                  .recursive = options.recursive,
@@ -96,13 +96,18 @@ BindMount bind_step(const Mount& mount, MountOptions options, std::optional<Moun
   return step;
 }
 
+void refuse_options_of_binds(const Mount& mount, const MountOptions& options) {
+  if (options.copy_up && mount.type != "tmpfs")
+    throw Error::in_field("options", "tmpcopyup is for tmpfs, not " + mount.type);
+  if (options.copy_symlink || options.source_nofollow)
+    throw Error::in_field("options", "copy-symlink and src-nofollow are for binds, not " + mount.type);
+  if (options.target_nofollow) throw Error::in_field("options", "dest-nofollow is for binds, not " + mount.type);
+}
+
 MountFilesystem filesystem_step(const Mount& mount, MountOptions options, std::optional<MountIdMaps> id_maps,
                                 std::string target, const Spec& spec, const MountHost& host) {
-  if (mount.type.empty()) throw field_error("type", "missing, and the options name no bind");
-  if (options.copy_up && mount.type != "tmpfs")
-    throw field_error("options", "tmpcopyup is for tmpfs, not " + mount.type);
-  if (options.copy_symlink || options.source_nofollow)
-    throw field_error("options", "copy-symlink and src-nofollow are for binds, not " + mount.type);
+  if (mount.type.empty()) throw Error::in_field("type", "missing, and the options name no bind");
+  refuse_options_of_binds(mount, options);
   MountFilesystem step{.type = mount.type == "cgroup" ? "cgroup2" : mount.type,
                        .source = mount.source,
                        .target = std::move(target),
@@ -110,7 +115,6 @@ MountFilesystem filesystem_step(const Mount& mount, MountOptions options, std::o
                        .attributes = std::move(options.attributes),
                        .copy_up = options.copy_up,
                        .id_maps = std::move(id_maps)};
-  if (options.target_nofollow) throw field_error("options", "dest-nofollow is for binds, not " + mount.type);
   // A new file system is one mount: what is asked for all below is asked for it.
   auto& attributes = step.attributes;
   attributes.set |= std::exchange(attributes.recursive_set, 0);
@@ -137,13 +141,13 @@ void add_mount(InitPlan& plan, const Mount& mount, std::string field, const Spec
   auto options = parse_mount_options(mount.options);
   auto id_maps = mount_id_maps(mount, options, host.container_ids);
   if (id_maps && !host.may_map_ids)
-    throw field_error("options", "an id-mapped mount needs CAP_SYS_ADMIN, which the runtime does not have");
+    throw Error::in_field("options", "an id-mapped mount needs CAP_SYS_ADMIN, which the runtime does not have");
   auto target = destination(mount);
   if (options.remount) {
     // mount_setattr(2): "The mount must be a detached/anonymous mount".
-    if (id_maps) throw field_error("options", "remount cannot map the ids of a mount that is already in use");
+    if (id_maps) throw Error::in_field("options", "remount cannot map the ids of a mount that is already in use");
     if (!options.parameters.empty())
-      throw field_error("options", "remount cannot change \"" + options.parameters.front() + "\"");
+      throw Error::in_field("options", "remount cannot change \"" + options.parameters.front() + "\"");
     plan.add(ChangeMount{std::move(target), std::move(options.attributes)}, std::move(field));
   } else if (is_bind(mount, options)) {
     plan.add(bind_step(mount, std::move(options), std::move(id_maps), std::move(target), host), std::move(field));
@@ -159,8 +163,8 @@ unsigned long root_propagation(const Spec& spec) {
   if (word.empty()) return 0;
   const auto options = parse_mount_options({word});
   if (options.attributes.propagation.size() != 1)
-    throw field_error("linux.rootfsPropagation",
-                      "\"" + word + "\" is none of shared, slave, private, unbindable, with or without r");
+    throw Error::in_field("linux.rootfsPropagation",
+                          "\"" + word + "\" is none of shared, slave, private, unbindable, with or without r");
   return options.attributes.propagation.front();
 }
 
@@ -183,9 +187,10 @@ void add_root(InitPlan& plan, const Spec& spec, const MountHost& host) {
 /// The host's mounts are the host's root's, and linux.rootfsPropagation would change them.
 void check_host_view(const Spec& spec, const MountHost& host) {
   if (!spec.linux.rootfs_propagation.empty())
-    throw field_error("linux.rootfsPropagation", "needs a mount namespace, and linux.namespaces has none");
+    throw Error::in_field("linux.rootfsPropagation", "needs a mount namespace, and linux.namespaces has none");
   if (mounts_in_host_view(spec) && host.user_namespace)
-    throw field_error("mounts", "need a mount namespace of the user namespace's own, and linux.namespaces has none");
+    throw Error::in_field("mounts",
+                          "need a mount namespace of the user namespace's own, and linux.namespaces has none");
 }
 
 void add_readonly_mounts(InitPlan& plan, const Spec& spec) {
@@ -211,7 +216,7 @@ void for_each_path(const std::vector<std::string>& paths, std::string_view field
   std::vector<std::string> seen;
   for (std::size_t index = 0; index < paths.size(); ++index) {
     std::string path = container_path(paths[index]);
-    if (path == "/") throw field_error(indexed(field, index), "\"" + paths[index] + "\" is the root itself");
+    if (path == "/") throw Error::in_field(indexed(field, index), "\"" + paths[index] + "\" is the root itself");
     if (contains(seen, path)) continue;
     seen.push_back(path);
     add(std::move(path), indexed(field, index));

@@ -25,14 +25,14 @@ struct ProcessPlan {
 };
 
 /// Needs the host's privileges and its /proc: before anything is entered.
-void add_first(InitPlan& plan, const ProcessPlan& process);
+void add_first(InitPlan& plan, const ProcessPlan& request);
 
 /// linux.memoryPolicy, first of all: what the kernel allocates for the process from then on obeys it.
 void add_memory_policy(InitPlan& plan, const Linux& linux);
 
 /// Which procfs labels are written through: the container's, or the host's by a process that has entered nothing yet.
 enum class Proc : std::uint8_t { container, host };
-void add_labels(InitPlan& plan, const ProcessPlan& process, Proc proc);
+void add_labels(InitPlan& plan, const ProcessPlan& request, Proc proc);
 
 /// Limits above the runtime's own hard ones, where add_identity would be too late to raise them.
 void add_raised_limits(InitPlan& plan, const Process& process);
@@ -43,19 +43,19 @@ void add_streams(InitPlan& plan, const Process& process, Console console);
 
 /// Limits and schedulers, then who the process is. After these it has no more privileges than config.json gives it;
 /// what follows is only what may have to wait: meetings, Fork, add_behind_fork and so on.
-void add_identity(InitPlan& plan, const ProcessPlan& process);
+void add_identity(InitPlan& plan, const ProcessPlan& request);
 
 /// What a Fork would spoil, or would be spoilt by: for the process that becomes the program, and as late as can be.
-void add_behind_fork(InitPlan& plan, const ProcessPlan& process);
+void add_behind_fork(InitPlan& plan, const ProcessPlan& request);
 
 /// The seccomp filter of a process with noNewPrivileges, as late as can be (config-linux.md, "Seccomp").
-void add_late_filter(InitPlan& plan, ProcessPlan& process);
+void add_late_filter(InitPlan& plan, ProcessPlan& request);
 
-void add_program(InitPlan& plan, const ProcessPlan& process);
+void add_program(InitPlan& plan, const ProcessPlan& request);
 
 /// The environment as the program gets it: of two entries with one name the last counts; HOME without a value is left
 /// to FindHome.
-std::vector<std::string> environment(const ProcessPlan& process);
+std::vector<std::string> environment(const ProcessPlan& request);
 
 /// Names to bits. What the kernel or the caller does not have is left out with a warning (config.md, "capabilities").
 CapabilitySets capability_sets(const std::optional<Capabilities>& capabilities, const Host& host,

@@ -52,9 +52,9 @@ std::string cgroup_below(const Annotations& annotations) {
 
 /// What would change the container, and is not here.
 void check_absent(const Annotations& annotations) {
-  if (annotations.count("run.oci.systemd.force_cgroup_v1") != 0)
+  if (annotations.contains("run.oci.systemd.force_cgroup_v1"))
     refuse("run.oci.systemd.force_cgroup_v1", "this runtime mounts no cgroup v1");
-  if (annotations.count("run.oci.seccomp.plugins") != 0)
+  if (annotations.contains("run.oci.seccomp.plugins"))
     refuse("run.oci.seccomp.plugins", "this runtime loads none; use linux.seccomp.listenerPath");
 }
 

@@ -50,7 +50,7 @@ void check_version(const std::string& version) {
     const bool last = i + 1 == numbers.size();
     const bool separated =
         last ? stopped == end || *stopped == '-' || *stopped == '+' : stopped != end && *stopped == '.';
-    if (code != std::errc{} || !separated) reject("\"" + version + "\" is not a version such as \"1.3.0\"");
+    if (code != std::errc{} || !separated) reject("\"" + version + R"(" is not a version such as "1.3.0")");
     at = stopped + 1;
   }
   if (numbers[0] != 1) reject("\"" + version + "\" is not supported; this runtime knows 1.0.0 to 1.3.0");
@@ -59,8 +59,8 @@ void check_version(const std::string& version) {
 void check_environment(const std::vector<std::string>& env) {
   each(env, [](const std::string& entry) {
     const auto equals = entry.find('=');
-    if (equals == entry.npos) reject("\"" + entry + "\" has no \"=\"");
-    if (equals == 0) reject("\"" + entry + "\" has no name before \"=\"");
+    if (equals == entry.npos) reject("\"" + entry + R"(" has no "=")");
+    if (equals == 0) reject("\"" + entry + R"(" has no name before "=")");
   });
 }
 
@@ -79,11 +79,10 @@ void check_scheduler(const Scheduler& scheduler) {
   if (!policy) reject("policy: unknown scheduling policy \"" + scheduler.policy + "\"");
   const bool fair = scheduler.policy == "SCHED_OTHER" || scheduler.policy == "SCHED_BATCH";
   const bool real_time = scheduler.policy == "SCHED_FIFO" || scheduler.policy == "SCHED_RR";
-  static constexpr int least_nice = -20;
-  static constexpr int most_nice = 19;
-  if (fair && (scheduler.nice < least_nice || scheduler.nice > most_nice)) reject("nice: not in -20..19");
+  const auto in_range = [](int value, int least, int most) { return value >= least && value <= most; };
+  if (fair && !in_range(scheduler.nice, -20, 19)) reject("nice: not in -20..19");
   if (scheduler.priority != 0 && !real_time) reject("priority: only SCHED_FIFO and SCHED_RR have one");
-  if (real_time && (scheduler.priority < 1 || scheduler.priority > 99)) reject("priority: not in 1..99");
+  if (real_time && !in_range(scheduler.priority, 1, 99)) reject("priority: not in 1..99");
   if (scheduler.policy != "SCHED_DEADLINE" && (scheduler.runtime | scheduler.deadline | scheduler.period) != 0)
     reject("runtime, deadline, period: only SCHED_DEADLINE has them");
   member("flags", [&] {
@@ -133,15 +132,15 @@ void check_label(const std::string& label) {
   if (label.find('\n') != label.npos) reject("\"" + label + "\" is not one line");
 }
 
+void check_hook(const Hook& hook) {
+  check_absolute(hook.path, "path");
+  if (hook.timeout && *hook.timeout <= 0) reject("timeout: " + std::to_string(*hook.timeout) + " is not above 0");
+  if (hook.env) member("env", [&] { check_environment(*hook.env); });
+}
+
 void check_hooks(const Hooks& hooks) {
   const auto list = [](std::string_view name, const std::vector<Hook>& entries) {
-    member(name, [&] {
-      each(entries, [](const Hook& hook) {
-        check_absolute(hook.path, "path");
-        if (hook.timeout && *hook.timeout <= 0) reject("timeout: " + std::to_string(*hook.timeout) + " is not above 0");
-        if (hook.env) member("env", [&] { check_environment(*hook.env); });
-      });
-    });
+    member(name, [&] { each(entries, check_hook); });
   };
   list("prestart", hooks.prestart);
   list("createRuntime", hooks.create_runtime);
@@ -265,21 +264,20 @@ void check_device_name(const std::string& name, bool may_be_template) {
   if (percent == name.npos) return;
   if (!may_be_template) refuse("there is a \"%\" in it");
   if (name.compare(percent, 2, "%d") != 0 || name.find('%', percent + 1) != name.npos)
-    refuse("\"%\" is for one \"%d\", where the kernel shall put a number");
+    refuse(R"("%" is for one "%d", where the kernel shall put a number)");
 }
 
 void check_net_devices(const Linux& linux) {
   std::set<std::string_view> taken;
-  for (const auto& [host_name, device] : linux.net_devices) {
-    member(host_name, [&, host_name = &host_name, device = &device] {
-      if (!linux.find(NamespaceType::network)) reject("needs a network namespace of the container's own");
-      check_device_name(*host_name, false);
-      if (!device->name.empty()) member("name", [&] { check_device_name(device->name, true); });
-      const std::string_view name = device->name.empty() ? *host_name : device->name;
-      if (name.find('%') == name.npos && !taken.insert(name).second)
-        reject("name: another device is to be called \"" + std::string(name) + "\", too");
-    });
-  }
+  const auto check = [&](const std::string& host_name, const NetDevice& device) {
+    if (!linux.find(NamespaceType::network)) reject("needs a network namespace of the container's own");
+    check_device_name(host_name, false);
+    if (!device.name.empty()) member("name", [&] { check_device_name(device.name, true); });
+    const std::string_view name = device.name.empty() ? host_name : device.name;
+    if (name.find('%') == name.npos && !taken.insert(name).second)
+      reject("name: another device is to be called \"" + std::string(name) + "\", too");
+  };
+  for (const auto& entry : linux.net_devices) member(entry.first, [&] { check(entry.first, entry.second); });
 }
 
 void check_intel_rdt(const IntelRdt& rdt) {
@@ -297,7 +295,7 @@ void check_linux(const Linux& linux) {
   check_mappings(linux);
   member("timeOffsets", [&] { check_time_offsets(linux); });
   member("sysctl", [&] {
-    for (const auto& [name, value] : linux.sysctl) member(name, [&] { check_sysctl(linux, name); });
+    for (const auto& entry : linux.sysctl) member(entry.first, [&] { check_sysctl(linux, entry.first); });
   });
   member("devices", [&] { check_devices(linux.devices); });
   member("netDevices", [&] { check_net_devices(linux); });

@@ -218,6 +218,7 @@ MountOptions parse_mount_options(const std::vector<std::string>& words) {
 
 std::vector<std::string_view> mount_option_names() {
   std::vector<std::string_view> names;
+  names.reserve(table.size());
   for (const auto& row : table) names.push_back(row.name);
   return names;
 }

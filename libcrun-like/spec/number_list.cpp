@@ -14,7 +14,7 @@ constexpr unsigned bits_per_word = 64;
 constexpr unsigned largest = 65535;
 
 [[noreturn]] void reject(std::string_view list, const std::string& why) {
-  throw Error("\"" + std::string(list) + "\" is not a list of numbers such as \"0-3,7\": " + why);
+  throw Error("\"" + std::string(list) + R"(" is not a list of numbers such as "0-3,7": )" + why);
 }
 
 /// Takes a number off the front of `rest`, which is a part of `list`.

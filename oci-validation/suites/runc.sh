@@ -22,6 +22,7 @@ suite_build() {
   cp -a "$here"/suites/runc/{programs,spec-validator,stand-ins} "$directory/"
   cp "$here/suites/runc/get-images.sh" "$directory/tests/integration/"
   await_sockets "$directory/tests/integration/helpers.bash"
+  know_flags "$directory/tests/integration/seccomp.bats"
   rm -rf "$work"
 }
 
@@ -77,6 +78,13 @@ await_sockets() {
   local wait='for _ in {1..600}; do [ -S "$SOCKET" ] \&\& break; sleep 0.05; done'
   sed -i -e "/recvtty\" --pid-file.*--mode null/a ${wait/SOCKET/CONSOLE_SOCKET}" \
     -e "/seccompagent\" -socketfile=/a ${wait/SOCKET/SECCCOMP_AGENT_SOCKET}" "$1"
+}
+
+# know_flags FILE: its table of seccomp flags, which says itself where to add new ones, has to have what `features` has. This
+# one of the specification 1.1 is for notifications alone: 0 without.
+know_flags() {
+  local flag=SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+  grep -q "$flag" "$1" || sed -i "/XXX: add new values above this line/i ['\"$flag\"']=0" "$1"
 }
 
 suite_cases() {

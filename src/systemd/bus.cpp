@@ -83,7 +83,7 @@ void Manager::connect(const std::string& address) {
         "ask " + where_ + " for signals");
 }
 
-int Manager::note_removed_job(sd_bus_message* message, void* self, sd_bus_error*) {
+int Manager::note_removed_job(sd_bus_message* message, void* self, sd_bus_error* /*error*/) {
   std::uint32_t id = 0;
   const char *path = nullptr, *unit = nullptr, *result = nullptr;
   if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) > 0)

@@ -126,6 +126,7 @@ TEST_CASE("no mapping of the original file is left, and ps still sees the argume
 }
 
 TEST_CASE("relocated data stays read-only in a sealed process") {
+  needs_remapping();
   const Victim victim;
   const auto protections = [](const std::string& maps) {
     std::string found;  // of the first mappings: the program's own come before the heap

@@ -204,6 +204,14 @@ TEST_CASE("the last rule wins, in both directions and through wildcards") {
   check_against_definition({allow_all, {false, "c", 0x80000000, 0xfffffffe, "rwm"}});
 }
 
+TEST_CASE("the access a denies all, and allows nothing") {
+  const auto program = device_program({allow_all, {false, "c", 1, 11, "rwa"}});
+  for (const auto access : {read_access, write_access, mknod_access})
+    CHECK_FALSE(allows(program, {character, 1, 11, access}));
+  CHECK(allows(program, {character, 1, 12, mknod_access}));
+  CHECK_THROWS_AS(device_program({{true, "c", 1, 11, "rwa"}}), Error);
+}
+
 TEST_CASE("rules that another one overrides cost nothing") {
   const auto size = [](const std::vector<DeviceRule>& rules) { return device_program(rules).instructions.size(); };
   const DeviceRule null{true, "c", 1, 3, "rwm"};
