@@ -5,7 +5,6 @@
 #include <array>
 #include <limits>
 #include <optional>
-#include <ranges>
 #include <string>
 
 #include "oci/error.hpp"
@@ -36,8 +35,8 @@ struct Decimal {
     }
     if (number > largest / unit) return std::nullopt;
     std::uint64_t part = 0;
-    for (const char digit : std::views::reverse(fraction))
-      part = (part + static_cast<std::uint64_t>(digit - '0') * unit) / 10;
+    for (auto digit = fraction.rbegin(); digit != fraction.rend(); ++digit)
+      part = (part + static_cast<std::uint64_t>(*digit - '0') * unit) / 10;
     return sum(number * unit, part);
   }
 };

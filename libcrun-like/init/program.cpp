@@ -13,6 +13,7 @@
 #include "base/files.hpp"
 #include "base/rooted_path.hpp"
 #include "base/syscalls.hpp"
+#include "base/text.hpp"
 #include "init/perform_process.hpp"
 
 namespace oci::init {
@@ -41,9 +42,7 @@ int executable(const std::string& path) {
 std::string search(const std::string& name, std::string_view search_path) {
   bool denied = false;
   while (!search_path.empty()) {
-    const auto end = std::min(search_path.find(':'), search_path.size());
-    std::string candidate(search_path.substr(0, end));
-    search_path.remove_prefix(std::min(end + 1, search_path.size()));
+    std::string candidate(cut(search_path, ":"));
     if (candidate.empty()) continue;
     candidate.append("/").append(name);
     const int code = executable(candidate);

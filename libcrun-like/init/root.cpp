@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/files.hpp"
+#include "base/text.hpp"
 #include "init/mount_calls.hpp"
 #include "init/mounts_legacy.hpp"
 #include "init/perform_mounts.hpp"
@@ -52,24 +53,17 @@ void bind_before(const BindRoot& step, Scene& scene) {
   scene.root = sys::openat(working_directory, step.rootfs, O_PATH | O_DIRECTORY);
 }
 
-/// Takes the text up to `separator` off the front.
-std::string_view take(std::string_view& text, char separator) {
-  const auto part = text.substr(0, text.find(separator));
-  text.remove_prefix(std::min(part.size() + 1, text.size()));
-  return part;
-}
-
 /// Mount points of every procfs and sysfs of the host that is whole, innermost last (proc_pid_mountinfo(5)):
 /// "36 35 0:5 / /proc rw,nosuid shared:1 - proc proc rw".
 std::vector<std::string> whole_kernel_trees(std::string_view mountinfo, const std::string& rootfs) {
   std::vector<std::string> points;
   while (!mountinfo.empty()) {
-    auto line = take(mountinfo, '\n');
-    for (int skipped = 0; skipped < 3; ++skipped) take(line, ' ');
-    const auto root = take(line, ' ');
-    const std::string point = unescape_mountinfo(take(line, ' '));
-    while (!line.empty() && take(line, ' ') != "-") continue;
-    const auto type = take(line, ' ');
+    auto line = cut(mountinfo, "\n");
+    for (int skipped = 0; skipped < 3; ++skipped) cut(line, " ");
+    const auto root = cut(line, " ");
+    const std::string point = unescape_mountinfo(cut(line, " "));
+    while (!line.empty() && cut(line, " ") != "-") continue;
+    const auto type = cut(line, " ");
     const bool ours = point == rootfs || point.starts_with(rootfs + "/");
     if (root == "/" && !ours && (type == "proc" || type == "sysfs")) points.push_back(point);
   }

@@ -14,6 +14,7 @@
 
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
+#include "base/text.hpp"
 
 namespace oci {
 namespace {
@@ -152,8 +153,7 @@ std::optional<std::string> read_cgroup_file(FdRef directory, const std::string& 
 
 std::string_view keyed_value(std::string_view text, std::string_view key) noexcept {
   while (!text.empty()) {
-    const auto line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const auto line = cut(text, "\n");
     if (line.starts_with(key) && line.size() > key.size() && line[key.size()] == ' ')
       return line.substr(key.size() + 1);
   }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/files.hpp"
+#include "base/text.hpp"
 #include "oci/error.hpp"
 #include "spec/annotations.hpp"
 
@@ -42,8 +43,7 @@ void delegate(const Cgroup& cgroup, uid_t uid) {
   std::string files = try_read_file(working_directory, "/sys/kernel/cgroup/delegate")
                           .value_or("cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n");
   for (std::string_view rest = files; !rest.empty();) {
-    const auto line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    const auto line = cut(rest, "\n");
     if (line.find('/') == std::string_view::npos && !line.empty()) give(std::string(line), 0);
   }
 }

@@ -4,6 +4,7 @@
 
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
+#include "base/text.hpp"
 #include "kernel/cgroup.hpp"
 
 namespace oci {
@@ -14,14 +15,6 @@ constexpr std::string_view blank = " ";
 bool is_cgroup2(const char* path) noexcept {
   struct statfs result {};
   return ::statfs(path, &result) == 0 && result.f_type == CGROUP2_SUPER_MAGIC;
-}
-
-/// Cuts the part before `separator` off the front of `text`.
-std::string_view cut(std::string_view& text, std::string_view separator) {
-  const auto end = text.find(separator);
-  const auto part = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + separator.size());
-  return part;
 }
 
 bool has_word(std::string_view words, std::string_view wanted) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "base/text.hpp"
 #include "oci/error.hpp"
 
 namespace oci {
@@ -204,8 +205,7 @@ void add_unified(Writes& writes, const std::map<std::string, std::string>& unifi
     const std::string field = "unified." + name;
     check_unified_name(name, field);
     for (std::string_view rest = text; !rest.empty();) {
-      const auto line = rest.substr(0, rest.find('\n'));
-      rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+      const auto line = cut(rest, "\n");
       if (!line.empty()) add(writes, name, std::string(line), field);
       if (!line.empty()) writes.back().may_be_missing = false;  // this very file was asked for
     }

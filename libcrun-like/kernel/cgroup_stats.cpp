@@ -10,25 +10,19 @@
 
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
+#include "base/text.hpp"
 
 namespace oci {
 namespace {
 
 constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
 
-/// What stands before the next `separator`, which is taken off `text` too.
-std::string_view take_until(std::string_view& text, char separator) noexcept {
-  const auto part = text.substr(0, text.find(separator));
-  text.remove_prefix(std::min(part.size() + 1, text.size()));
-  return part;
-}
-
 /// Calls visit(key, value) for each line of a flat keyed file.
 template <class Visit>
 void for_each_key(std::string_view text, Visit visit) {
   while (!text.empty()) {
-    auto line = take_until(text, '\n');
-    const auto key = take_until(line, ' ');
+    auto line = cut(text, "\n");
+    const auto key = cut(line, " ");
     if (!key.empty()) visit(key, cgroup_number(line));
   }
 }
@@ -43,8 +37,8 @@ double real(std::string_view text) noexcept {
 PressureLine pressure_line(std::string_view text) {
   PressureLine line;
   while (!text.empty()) {
-    auto word = take_until(text, ' ');
-    const auto key = take_until(word, '=');
+    auto word = cut(text, " ");
+    const auto key = cut(word, "=");
     if (key == "avg10") line.avg10 = real(word);
     if (key == "avg60") line.avg60 = real(word);
     if (key == "avg300") line.avg300 = real(word);
@@ -131,8 +125,8 @@ std::uint64_t cgroup_number(std::string_view text) noexcept {
 std::optional<Pressure> read_pressure(std::string_view text) {
   std::optional<Pressure> pressure;
   while (!text.empty()) {
-    auto line = take_until(text, '\n');
-    const auto kind = take_until(line, ' ');
+    auto line = cut(text, "\n");
+    const auto kind = cut(line, " ");
     if (kind != "some" && kind != "full") continue;
     if (!pressure) pressure.emplace();
     (kind == "some" ? pressure->some : pressure->full) = pressure_line(line);
@@ -162,14 +156,14 @@ void read_memory_stat(std::string_view text, MemoryStatistics& memory) {
 /// "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0"
 void read_io_stat(std::string_view text, IoStatistics& io) {
   while (!text.empty()) {
-    auto line = take_until(text, '\n');
-    auto device = take_until(line, ' ');
+    auto line = cut(text, "\n");
+    auto device = cut(line, " ");
     IoAmount amount;
-    amount.major = cgroup_number(take_until(device, ':'));
+    amount.major = cgroup_number(cut(device, ":"));
     amount.minor = cgroup_number(device);
     while (!line.empty()) {
-      auto word = take_until(line, ' ');
-      const auto key = take_until(word, '=');
+      auto word = cut(line, " ");
+      const auto key = cut(word, "=");
       if (key != "rbytes" && key != "wbytes" && key != "rios" && key != "wios") continue;
       amount.is_write = key.front() == 'w';
       amount.value = cgroup_number(word);

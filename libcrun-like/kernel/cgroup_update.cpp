@@ -6,6 +6,7 @@
 
 #include "base/files.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "oci/error.hpp"
 
 namespace oci {
@@ -30,8 +31,7 @@ bool wants_memory_limit(const MemoryLimits& memory) noexcept {
 /// The line of a nested keyed file whose first word is `key`; empty when there is none.
 std::string_view line_of(std::string_view text, std::string_view key) noexcept {
   while (!text.empty()) {
-    const auto line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const auto line = cut(text, "\n");
     if (line.substr(0, line.find(' ')) == key) return line;
   }
   return {};

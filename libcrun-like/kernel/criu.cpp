@@ -16,6 +16,7 @@
 #include "base/datagram.hpp"
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "base/text.hpp"
 
 namespace oci::criu {
 namespace {
@@ -81,8 +82,7 @@ std::string find_program() {
   const char* path = std::getenv("PATH");
   std::string_view rest = path ? path : "";
   while (!rest.empty()) {
-    const auto directory = rest.substr(0, rest.find(':'));
-    rest.remove_prefix(std::min(directory.size() + 1, rest.size()));
+    const auto directory = cut(rest, ":");
     // What "." is depends on the caller: os/exec, which runc starts criu with, refuses it too.
     if (!directory.starts_with('/')) continue;
     if (auto file = std::string(directory) + "/criu"; is_program(file)) return file;

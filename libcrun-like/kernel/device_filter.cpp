@@ -5,7 +5,6 @@
 #include <array>
 #include <limits>
 #include <optional>
-#include <ranges>
 #include <string_view>
 #include <tuple>
 
@@ -148,7 +147,8 @@ void drop_redundant(Decisions& decisions) {
 Decisions fold(const std::vector<Rule>& listed) {
   Decisions result;
   auto& kept = result.rules;
-  for (Rule rest : std::views::reverse(listed)) {
+  for (auto rule = listed.rbegin(); rule != listed.rend(); ++rule) {
+    Rule rest = *rule;
     for (const auto& later : kept)
       if (covers(later, rest)) rest.access &= ~later.access;
     if (rest.access != 0) kept.push_back(rest);

@@ -16,6 +16,7 @@
 #include "base/command.hpp"
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
+#include "base/text.hpp"
 #include "kernel/id_maps.hpp"
 #include "oci/error.hpp"
 
@@ -88,9 +89,7 @@ void have_written(const Map& map, pid_t pid) {
 std::string find_in_path(const std::string& name, const char* path) {
   std::string_view rest(path && *path != '\0' ? path : "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
   while (!rest.empty()) {
-    const auto end = std::min(rest.find(':'), rest.size());
-    const auto directory = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const auto directory = cut(rest, ":");
     if (!directory.starts_with('/')) continue;
     auto file = std::string(directory) + "/" + name;
     struct stat status {};

@@ -2,35 +2,27 @@
 #include "kernel/mountinfo.hpp"
 
 #include "base/files.hpp"
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <charconv>
 
 namespace oci {
-namespace {
-
-/// Takes the text up to `separator` off the front.
-std::string_view take(std::string_view& text, char separator) {
-  const auto part = text.substr(0, text.find(separator));
-  text.remove_prefix(std::min(part.size() + 1, text.size()));
-  return part;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 std::vector<MountEntry> parse_mountinfo(std::string_view text) {
   std::vector<MountEntry> entries;
   while (!text.empty()) {
-    auto line = take(text, '\n');
+    auto line = cut(text, "\n");
     MountEntry entry;
-    const auto id = take(line, ' ');
+    const auto id = cut(line, " ");
     if (std::from_chars(id.data(), id.data() + id.size(), entry.id).ec != std::errc{}) continue;
-    take(line, ' ');  // parent
-    take(line, ' ');  // device
-    entry.root = unescape_mountinfo(take(line, ' '));
-    entry.point = unescape_mountinfo(take(line, ' '));
-    while (!line.empty() && take(line, ' ') != "-") continue;
-    entry.type = take(line, ' ');
+    cut(line, " ");  // parent
+    cut(line, " ");  // device
+    entry.root = unescape_mountinfo(cut(line, " "));
+    entry.point = unescape_mountinfo(cut(line, " "));
+    while (!line.empty() && cut(line, " ") != "-") continue;
+    entry.type = cut(line, " ");
     if (!entry.type.empty()) entries.push_back(std::move(entry));
   }
   return entries;

@@ -10,18 +10,12 @@
 #include <optional>
 
 #include "base/files.hpp"
+#include "base/text.hpp"
 
 namespace oci {
 namespace {
 
 constexpr std::uint64_t all_ids = UINT32_MAX;  // (uid_t)-1 is no id
-
-std::string_view cut(std::string_view& text, char separator) {
-  const auto end = std::min(text.find(separator), text.size());
-  const auto part = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return part;
-}
 
 std::optional<std::uint32_t> number(std::string_view text) {
   std::uint32_t value = 0;
@@ -34,9 +28,9 @@ std::optional<std::uint32_t> number(std::string_view text) {
 template <class Visit>
 void for_each_range(std::string_view text, Visit visit) {
   while (!text.empty()) {
-    auto line = cut(text, '\n');
-    const auto owner = cut(line, ':');
-    const auto first = number(cut(line, ':'));
+    auto line = cut(text, "\n");
+    const auto owner = cut(line, ":");
+    const auto first = number(cut(line, ":"));
     const auto size = number(line);
     if (first && size && *size != 0 && std::uint64_t{*first} + *size <= all_ids) visit(owner, IdRange{*first, *size});
   }
@@ -44,10 +38,10 @@ void for_each_range(std::string_view text, Visit visit) {
 
 std::string name_in(std::string_view passwd, std::uint32_t uid) {
   while (!passwd.empty()) {
-    auto line = cut(passwd, '\n');
-    const auto name = cut(line, ':');
-    cut(line, ':');  // the password
-    if (number(cut(line, ':')) == uid) return std::string(name);
+    auto line = cut(passwd, "\n");
+    const auto name = cut(line, ":");
+    cut(line, ":");  // the password
+    if (number(cut(line, ":")) == uid) return std::string(name);
   }
   return {};
 }

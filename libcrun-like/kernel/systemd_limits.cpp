@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/text.hpp"
 #include "kernel/device_filter.hpp"
 #include "oci/error.hpp"
 
@@ -19,14 +20,6 @@ constexpr std::uint64_t quota_step = 10'000;  ///< systemd.resource-control(5), 
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
   throw Error("\"" + std::string(text) + "\" " + std::string(why), EINVAL);
-}
-
-/// Cuts the part before `separator` off the front of `text`.
-std::string_view cut(std::string_view& text, char separator) {
-  const auto end = text.find(separator);
-  const auto part = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return part;
 }
 
 std::uint64_t number(std::string_view text) {
@@ -124,7 +117,7 @@ class Translation {
 
   void translate_quota(std::string_view text) {
     static constexpr std::uint64_t default_period = 100'000;
-    const auto quota = cut(text, ' ');
+    const auto quota = cut(text, " ");
     const std::uint64_t period = text.empty() ? default_period : number(text);
     if (period == 0) refuse("0", "is no period");
     set("CPUQuotaPeriodUSec", period);
@@ -135,7 +128,7 @@ class Translation {
     const bool for_other = scheduler_ == IoScheduler::other && !write.instead_file.empty();
     std::string_view text = for_other ? write.instead_value : write.value;
     const bool bfq = !for_other && write.file == "io.bfq.weight";
-    const auto device = text.find(' ') == std::string_view::npos ? std::string_view() : cut(text, ' ');
+    const auto device = text.find(' ') == std::string_view::npos ? std::string_view() : cut(text, " ");
     const auto weight = bfq ? weight_for_bfq(number(text)) : number(text);
     if (device.empty() || device == "default") return set("IOWeight", weight);
     add_device("IODeviceWeight", device, weight);
@@ -146,10 +139,10 @@ class Translation {
                                                                                     {"wbps", "IOWriteBandwidthMax"},
                                                                                     {"riops", "IOReadIOPSMax"},
                                                                                     {"wiops", "IOWriteIOPSMax"}}};
-    const auto device = cut(text, ' ');
+    const auto device = cut(text, " ");
     while (!text.empty()) {
-      auto setting = cut(text, ' ');
-      const auto key = cut(setting, '=');
+      auto setting = cut(text, " ");
+      const auto key = cut(setting, "=");
       for (const auto& [name, property] : rates)
         if (name == key) add_device(property, device, amount(setting));
     }
@@ -195,10 +188,10 @@ std::vector<std::uint8_t> number_mask(std::string_view list) {
   std::vector<std::uint8_t> mask;
   const std::string_view whole = list;
   while (!list.empty()) {
-    auto range = cut(list, ',');
+    auto range = cut(list, ",");
     if (range.find_first_not_of(" \n") == std::string_view::npos) continue;
     const bool is_single = range.find('-') == std::string_view::npos;
-    const auto first = number(cut(range, '-'));
+    const auto first = number(cut(range, "-"));
     const auto last = is_single ? first : number(range);
     if (last < first || last > highest) refuse(whole, "is no list of numbers like 0-3,8");
     if (mask.size() <= last / bits) mask.resize(last / bits + 1);

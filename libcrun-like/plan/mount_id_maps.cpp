@@ -6,18 +6,11 @@
 #include <charconv>
 #include <string_view>
 
+#include "base/text.hpp"
 #include "oci/error.hpp"
 
 namespace oci {
 namespace {
-
-/// Cuts the part before the first `separator` off `text`, and the separator with it.
-std::string_view take(std::string_view& text, char separator) {
-  const auto at = text.find(separator);
-  const auto part = text.substr(0, at);
-  text.remove_prefix(at == text.npos ? text.size() : at + 1);
-  return part;
-}
 
 [[noreturn]] void reject_range(std::string_view range) {
   throw Error::in_field("options", "\"" + std::string(range) + R"(" is no range of ids, such as "0-100000-65536")");
@@ -27,7 +20,7 @@ IdMapping parse_range(const std::string_view range) {
   std::array<std::uint32_t, 3> numbers{};
   std::string_view rest = range;
   for (auto& number : numbers) {
-    const auto word = take(rest, '-');
+    const auto word = cut(rest, "-");
     const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), number);
     if (word.empty() || code != std::errc{} || end != word.data() + word.size()) reject_range(range);
   }
@@ -59,7 +52,7 @@ void append_relative(std::vector<IdMapping>& mappings, const IdMapping& relative
 std::vector<IdMapping> parse_ranges(std::string_view text, const std::vector<IdMapping>& container) {
   std::vector<IdMapping> mappings;
   do {
-    auto range = take(text, '#');
+    auto range = cut(text, "#");
     const bool relative = range.starts_with('@');
     if (relative) range.remove_prefix(1);
     const auto mapping = parse_range(range);
@@ -74,8 +67,8 @@ std::vector<IdMapping> parse_ranges(std::string_view text, const std::vector<IdM
 MountIdMaps parse_option(std::string_view text, const IdMaps& container) {
   MountIdMaps maps;
   while (!text.empty()) {
-    auto part = take(text, ';');
-    const auto kind = take(part, '=');
+    auto part = cut(text, ";");
+    const auto kind = cut(part, "=");
     if (kind != "uids" && kind != "gids")
       throw Error::in_field("options",
                             "\"" + std::string(kind) + "\" is neither uids nor gids, which is what idmap= takes");

@@ -6,7 +6,6 @@
 #include <sys/personality.h>
 
 #include <algorithm>
-#include <ranges>
 #include <unordered_set>
 
 #include "base/log.hpp"
@@ -186,8 +185,8 @@ std::vector<std::string> environment(const ProcessPlan& request) {
   all.insert(all.end(), request.extra_env.begin(), request.extra_env.end());
   std::vector<std::string> result;
   std::unordered_set<std::string> seen;
-  for (auto& entry : std::views::reverse(all))  // the last one of a name counts
-    if (seen.insert(entry.substr(0, entry.find('='))).second) result.push_back(std::move(entry));
+  for (auto entry = all.rbegin(); entry != all.rend(); ++entry)  // the last one of a name counts
+    if (seen.insert(entry->substr(0, entry->find('='))).second) result.push_back(std::move(*entry));
   std::reverse(result.begin(), result.end());
   std::erase(result, "HOME=");
   return result;

@@ -5,6 +5,7 @@
 #include <array>
 #include <string_view>
 
+#include "base/text.hpp"
 #include "oci/error.hpp"
 
 namespace oci {
@@ -40,8 +41,7 @@ std::string cgroup_below(const Annotations& annotations) {
   if (entry == annotations.end() || entry->second.empty()) return {};
   std::string path;
   for (std::string_view rest = entry->second; !rest.empty();) {
-    const auto part = rest.substr(0, rest.find('/'));
-    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+    const auto part = cut(rest, "/");
     if (part == "." || part == "..")
       refuse(name, "\"" + entry->second + "\" does not stay below the container's cgroup");
     if (!part.empty()) path.append("/").append(part);
