@@ -23,7 +23,7 @@ _runtime_options() {
   echo "$options"
 }
 
-_runtime_commands='checkpoint create delete events exec features help kill list pause ps restore resume run spec start state update'
+_runtime_commands='checkpoint create delete events exec features help kill list mounts pause ps restore resume run spec start state update'
 
 # The containers below the root directory that the line names.
 _runtime_containers() {
@@ -80,6 +80,13 @@ _runtime() {
     delete | events | exec | kill | pause | ps | resume | start | state | update)
       if ((given == 0)); then COMPREPLY=($(compgen -W "$(_runtime_containers)" -- "$current")); fi
       if [[ $command == kill ]] && ((given == 1)); then COMPREPLY=($(compgen -A signal -- "$current")); fi
+      ;;
+    mounts)
+      case $given in
+        0) COMPREPLY=($(compgen -W 'add remove' -- "$current")) ;;
+        1) COMPREPLY=($(compgen -W "$(_runtime_containers)" -- "$current")) ;;
+        *) COMPREPLY=($(compgen -f -- "$current")) ;;
+      esac
       ;;
   esac
 }

@@ -3,7 +3,7 @@
 
 function __runtime_command --description 'whether the line is one of these commands'
     for word in (commandline -opc)[2..]
-        if contains -- $word checkpoint create delete events exec features help kill list pause ps restore resume run spec start state update
+        if contains -- $word checkpoint create delete events exec features help kill list mounts pause ps restore resume run spec start state update
             contains -- $word $argv
             return
         end
@@ -26,6 +26,7 @@ complete -c runtime -n '__runtime_command global' -a features -d 'show what this
 complete -c runtime -n '__runtime_command global' -a help -d 'show this list, or the help of one command'
 complete -c runtime -n '__runtime_command global' -a kill -d 'send a signal (default: TERM) to a container\'s first process'
 complete -c runtime -n '__runtime_command global' -a list -d 'show the containers below the root directory'
+complete -c runtime -n '__runtime_command global' -a mounts -d 'add mounts to a container, or remove them'
 complete -c runtime -n '__runtime_command global' -a pause -d 'stop all processes of a container until resume'
 complete -c runtime -n '__runtime_command global' -a ps -d 'show the processes of a container'
 complete -c runtime -n '__runtime_command global' -a restore -d 'make a container again out of the files of a checkpoint'
@@ -35,6 +36,7 @@ complete -c runtime -n '__runtime_command global' -a spec -d 'write a config.jso
 complete -c runtime -n '__runtime_command global' -a start -d 'let the program of a created container run'
 complete -c runtime -n '__runtime_command global' -a state -d 'show the state of a container'
 complete -c runtime -n '__runtime_command global' -a update -d 'change the limits of a container'
+complete -c runtime -n '__runtime_command mounts' -F -a 'add remove (__runtime_containers)'
 complete -c runtime -n '__runtime_command checkpoint delete events exec kill pause ps resume start state update' -a '(__runtime_containers)'
 
 complete -c runtime -l cgroup-manager -r -f -a 'cgroupfs systemd disabled' -d 'who makes cgroups: cgroupfs (default), systemd, or disabled'

@@ -243,6 +243,24 @@ void update(const CommandLine& line) {
   open(line).update(wanted_resources(line.update), line.update.rdt);
 }
 
+void change_mounts(const CommandLine& line) {
+  const auto& verb = line.arguments[0];
+  const auto& id = line.arguments[1];
+  const auto& file = line.arguments[2];
+  if (verb != "add" && verb != "remove") throw Error("unknown command \"mounts " + verb + "\": expected add or remove");
+  check_id(id);
+  const auto container = Container::open(store_of(line.globals), id);
+  const bool from_input = file == "-";
+  std::string name = from_input ? "standard input" : file;
+  const auto mounts =
+      in_context([&] { return name; },
+                 [&] {
+                   return decode_mounts(from_input ? read_all(FdRef(STDIN_FILENO), name, largest_config)
+                                                   : read_file(working_directory, name, largest_config));
+                 });
+  verb == "add" ? container.add_mounts(mounts) : container.remove_mounts(mounts);
+}
+
 bool is_cgroup2() {
   struct statfs status {};
   return ::statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
@@ -321,6 +339,9 @@ int perform_verb(const CommandLine& line) {
       return kill(line), 0;
     case Verb::list:
       return show_list(line), 0;
+    case Verb::mounts:
+      seal_executable();
+      return change_mounts(line), 0;
     case Verb::pause:
       return open(line).pause(), 0;
     case Verb::ps:

@@ -313,6 +313,16 @@ constexpr std::array command_table{
             .options = list_table,
             .more_options = {},
             .count = {0, 0}},
+    Command{.verb = Verb::mounts,
+            .name = "mounts",
+            .arguments = "add|remove <container-id> <file>",
+            .summary = "add mounts to a container, or remove them",
+            .description =
+                "FILE (-: standard input) is a JSON array of mounts as config.json has them. When one of them\n"
+                "cannot be added, none is. Of mounts to be removed only the destination counts.",
+            .options = {},
+            .more_options = {},
+            .count = {3, 3}},
     Command{.verb = Verb::pause,
             .name = "pause",
             .arguments = "<container-id>",
@@ -392,8 +402,6 @@ constexpr std::array command_table{
             .count = {1, 1}},
 };
 
-constexpr std::array<std::string_view, 1> future_commands{"mounts"};
-
 }  // namespace
 
 std::span<const Command> commands() noexcept {
@@ -409,10 +417,6 @@ const Command* find_command(std::string_view name) noexcept {
 
 std::span<const Option> global_options() noexcept {
   return global_table;
-}
-
-bool is_future_command(std::string_view name) noexcept {
-  return std::find(future_commands.begin(), future_commands.end(), name) != future_commands.end();
 }
 
 }  // namespace oci::cli

@@ -13,7 +13,4 @@ const Command* find_command(std::string_view name) noexcept;
 
 std::span<const Option> global_options() noexcept;
 
-/// A command of runc or crun that this runtime does not have yet.
-bool is_future_command(std::string_view name) noexcept;
-
 }  // namespace oci::cli

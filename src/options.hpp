@@ -25,6 +25,7 @@ enum class Verb : std::uint8_t {
   help,
   kill,
   list,
+  mounts,
   pause,
   ps,
   restore,

@@ -53,7 +53,7 @@ def tables(source):
 
 
 def grammar(root):
-    """({command: options}, commands that are refused by name)"""
+    """{command: options}"""
     source = join_literals((root / "src/grammar.cpp").read_text())
     known = tables(source)
     commands = {GLOBAL: known["global_table"]}
@@ -62,10 +62,9 @@ def grammar(root):
         commands[name] = {}
         for table in used:
             commands[name].update(known.get(table, {}))
-    future = re.search(r"future_commands\{([^}]*)\}", source)
-    if len(commands) != 1 + source.count("Command{") or not future:
+    if len(commands) != 1 + source.count("Command{"):
         raise SystemExit("src/grammar.cpp has a command that check_docs.py cannot read")
-    return commands, re.findall(STRING, future[1])
+    return commands
 
 
 def difference(place, command, wanted, given):
@@ -169,7 +168,7 @@ def fish_options(text, commands):
 
 
 def option_findings(root):
-    commands, future = grammar(root)
+    commands = grammar(root)
     readers = {"man/runtime.1": man_options, "completions/runtime.bash": bash_options,
                "completions/runtime.fish": fish_options}
     for place, read in readers.items():
@@ -182,9 +181,9 @@ def option_findings(root):
             if command and not re.search(rf"(?<![\w-]){command}(?![\w-])", text):
                 yield f"{place}: the command {command} is missing"
     place = "docs/options.md"
-    there, refused, findings = option_rows((root / place).read_text(), [*commands, *future])
+    there, refused, findings = option_rows((root / place).read_text(), commands)
     yield from findings
-    for command in [*commands, *future]:
+    for command in commands:
         wanted = commands.get(command, {})
         yield from difference(place, command, wanted, there[command])
         for option in refused[command].keys() & wanted.keys():
@@ -192,7 +191,7 @@ def option_findings(root):
 
 
 def help_findings(root, runtime):
-    commands, _ = grammar(root)
+    commands = grammar(root)
     for command, options in commands.items():
         words = [runtime, *([command] if command else []), "--help"]
         text = subprocess.run(words, capture_output=True, text=True, check=True).stdout

@@ -12,7 +12,6 @@
 #include "container/adoption.hpp"
 #include "container/bundle_config.hpp"
 #include "container/filter.hpp"
-#include "container/foreign_procfs.hpp"
 #include "container/hooks.hpp"
 #include "container/host_view.hpp"
 #include "container/notify.hpp"
@@ -20,7 +19,6 @@
 #include "container/record.hpp"
 #include "container/rootless.hpp"
 #include "container/schedule.hpp"
-#include "container/sources.hpp"
 #include "kernel/cgroup_apply.hpp"
 #include "kernel/id_maps.hpp"
 #include "kernel/terminal.hpp"
@@ -208,31 +206,13 @@ void Creation::serve(Message message) {
     case Word::source:
     case Word::idmap:
     case Word::procfs:
-      return open_mount(message);
+      return mounts_.serve(*child_, message, cgroup_->path());
     case Word::terminal:
       hand_over_terminal(options_, message.fd, message.text);
       if (options_.console_socket.empty()) terminal_ = std::move(message.fd);
       return;
     default:
       throw Error("the container's process said what it should not");
-  }
-}
-
-void Creation::open_mount(const Message& message) {
-  const auto& action = child_->plan().steps.at(message.step).action;
-  try {
-    if (message.word == Word::procfs)
-      return child_->answer(Word::go, open_foreign_procfs(std::get<MountFilesystem>(action), cgroup_->path()));
-    if (message.word == Word::idmap) {
-      id_mapper_.map(message.fd, std::get<MountFilesystem>(action));
-      return child_->answer(Word::go);
-    }
-    const auto& bind = std::get<BindMount>(action);
-    const auto mount = open_source_for(child_->pidfd(), bind);
-    id_mapper_.map(mount, bind);
-    child_->answer(Word::go, mount);
-  } catch (const Error& error) {
-    child_->refuse(error);
   }
 }
 

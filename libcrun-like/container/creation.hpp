@@ -6,8 +6,8 @@
 #include <string>
 
 #include "container/entry.hpp"
-#include "container/id_mapper.hpp"
 #include "container/launch.hpp"
+#include "container/mount_service.hpp"
 #include "container/state.hpp"
 #include "kernel/cgroup_delegation.hpp"
 #include "kernel/cgroup_manager.hpp"
@@ -57,7 +57,6 @@ class Creation {
   void set_up_from_outside();
   void serve();
   void serve(Message message);
-  void open_mount(const Message& message);
   bool write_ahead();
   void save();
   void take_back() noexcept;
@@ -76,7 +75,7 @@ class Creation {
   Record record_;
   std::optional<ResctrlMaking> resctrl_;
   std::optional<Child> child_;
-  IdMapper id_mapper_;
+  MountService mounts_;
   std::optional<NetworkDevices> network_devices_;
   Fd terminal_;
   bool written_ahead_ = false;

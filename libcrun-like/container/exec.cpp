@@ -93,16 +93,6 @@ Process process_for(const ExecOptions& options, const Record& record, const Spec
   return process;
 }
 
-/// Who waits for start is undumpable, and setns(2) asks for the rights of ptrace(2).
-void check_may_enter_created(const Record& record) {
-  if (::geteuid() == 0 || (record.namespaces & CLONE_NEWUSER) == 0) return;
-  throw Error(
-      "cannot exec in a container that waits for start: only root may enter it, as nobody else may look into "
-      "its process (CVE-2016-9962); runtime start " +
-          record.id,
-      EPERM);
-}
-
 /// Keeps what exec needs together while it happens.
 class Entrance {
  public:
@@ -177,7 +167,7 @@ int Container::exec(const ExecOptions& options) const {
   const auto now = status_of(directory, record);
   if (now == Status::paused && !options.ignore_paused)
     throw Error("cannot exec in a paused container (use --ignore-paused to override)");
-  if (now == Status::created) check_may_enter_created(record);
+  if (now == Status::created) check_may_enter_created(record, "exec in");
   const Entrance entrance(directory, options, std::move(record), std::move(*first));
 
   std::optional<Attendance> attendance;

@@ -21,6 +21,7 @@
 #include "container/mount_hints.hpp"
 #include "init/run.hpp"
 #include "kernel/seccomp_listener.hpp"
+#include "plan/prepared_mount.hpp"
 
 namespace oci {
 namespace {
@@ -31,8 +32,8 @@ constexpr std::size_t page_size = sizeof(init::Progress);
 bool may_say(const Action& action, Word word) {
   if (const auto* meet = std::get_if<Meet>(&action)) return meet->word == word;
   if (const auto* filter = std::get_if<LoadSeccomp>(&action)) return word == Word::listener && filter->notifies;
-  if (const auto* bind = std::get_if<BindMount>(&action)) return word == Word::source && bind->opened_by_parent;
-  if (const auto* mount = std::get_if<MountFilesystem>(&action))
+  if (const auto* bind = bind_of(action)) return word == Word::source && bind->opened_by_parent;
+  if (const auto* mount = filesystem_of(action))
     return (word == Word::procfs && mount->foreign_processes) || (word == Word::idmap && mount->id_maps);
   if (word == Word::schedule)
     return std::holds_alternative<SetScheduler>(action) || std::holds_alternative<SetIoPriority>(action);
@@ -45,8 +46,8 @@ std::string mounting(const std::string& source, const std::string& target) {
 
 /// runc's words for a mount that failed, which callers look for.
 std::string mount_frame(const Action& action) {
-  if (const auto* bind = std::get_if<BindMount>(&action)) return mounting(bind->source, bind->target);
-  if (const auto* mount = std::get_if<MountFilesystem>(&action)) return mounting(mount->source, mount->target);
+  if (const auto* bind = bind_of(action)) return mounting(bind->source, bind->target);
+  if (const auto* mount = filesystem_of(action)) return mounting(mount->source, mount->target);
   return {};
 }
 

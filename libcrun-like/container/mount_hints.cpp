@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <string_view>
-#include <variant>
+
+#include "plan/prepared_mount.hpp"
 
 namespace oci {
 namespace {
@@ -17,7 +18,7 @@ bool names_group(const MountFilesystem& mount) {
 }  // namespace
 
 std::string mount_hint(const Action& action, int code) {
-  const auto* mount = std::get_if<MountFilesystem>(&action);
+  const auto* mount = filesystem_of(action);
   if (!mount) return {};
   // mount_too_revealing() in the kernel's fs/namespace.c.
   if (mount->type == "proc" && code == EPERM)

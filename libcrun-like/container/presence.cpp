@@ -2,6 +2,7 @@
 #include "container/presence.hpp"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <csignal>
@@ -53,6 +54,15 @@ Status status_of(const StateDirectory& directory, const Record& record) {
   const auto cgroup = cgroup_of(record);
   if (cgroup && cgroup->frozen()) return Status::paused;
   return directory.awaits_start() ? Status::created : Status::running;
+}
+
+void check_may_enter_created(const Record& record, const std::string& deed) {
+  if (::geteuid() == 0 || (record.namespaces & CLONE_NEWUSER) == 0) return;
+  throw Error("cannot " + deed +
+                  " a container that waits for start: only root may enter it, as nobody else may look into "
+                  "its process (CVE-2016-9962); runtime start " +
+                  record.id,
+              EPERM);
 }
 
 void end_processes(const std::optional<Cgroup>& cgroup, const std::optional<Pidfd>& process) {

@@ -2,6 +2,7 @@
 // Whether a remembered container still lives, and how its life is ended.
 #pragma once
 #include <optional>
+#include <string>
 
 #include "base/handle.hpp"
 #include "container/state.hpp"
@@ -23,6 +24,10 @@ std::optional<Cgroup> cgroup_of(const Record& record);
 Cgroup cgroup_to_freeze(const Record& record);
 
 Status status_of(const StateDirectory& directory, const Record& record);
+
+/// Who waits for start is undumpable, and setns(2) asks for the rights of ptrace(2). `deed`: "exec in".
+/// @throws Error for others than root
+void check_may_enter_created(const Record& record, const std::string& deed);
 
 /// SIGKILL to the first process, and to everything in the cgroup, which is the container's alone; waits until the first
 /// has ended.

@@ -138,6 +138,21 @@ int attach(FdRef mount, const Place& place) noexcept {
   return ::move_mount(mount.get(), "", to.get(), place.name.c_str(), flags) < 0 ? errno : 0;
 }
 
+int attach(FdRef mount, const Place& place, Scene& scene) {
+  if (!scene.remembers_mounts) return attach(mount, place);
+  auto remembered = sys::duplicate(mount);
+  scene.added.reserve(scene.added.size() + 1);  // nothing may fail once it hangs there
+  const int code = attach(mount, place);
+  if (code == 0) scene.added.push_back(std::move(remembered));
+  return code;
+}
+
+MountFd take_source(Scene& scene) {
+  auto source = std::move(scene.sources.front());
+  scene.sources.erase(scene.sources.begin());
+  return source;
+}
+
 bool mount_api_is_denied(int code) noexcept {
   if (code != ENOSYS && code != EPERM) return false;
   // Flags that no kernel knows: EINVAL from one that has the call. move_mount and fsmount ask for the privilege first,

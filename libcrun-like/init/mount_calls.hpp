@@ -48,6 +48,11 @@ template <class Kind>
 Place find_place(const std::string& target, Kind&& kind, Reach reach, Scene& scene);
 
 int attach(FdRef mount, const Place& place) noexcept;
+/// The same for a mount of config.json, which take_back() may have to unmount.
+int attach(FdRef mount, const Place& place, Scene& scene);
+
+/// What OpenSource or MakeFilesystem has brought for this step.
+MountFd take_source(Scene& scene);
 
 /// True when `code` comes from a kernel without the mount API or a filter that denies it, not from the mount itself.
 bool mount_api_is_denied(int code) noexcept;
@@ -59,7 +64,8 @@ void with_mount_api(Scene& scene, Now&& now, Before&& before) {
     try {
       return std::forward<Now>(now)();
     } catch (const Error& error) {
-      if (!mount_api_is_denied(error.code())) throw;
+      // What mount(2) has made cannot be told from what others mount there, and not be taken back.
+      if (scene.remembers_mounts || !mount_api_is_denied(error.code())) throw;
       scene.legacy_mounts = true;
     }
   }

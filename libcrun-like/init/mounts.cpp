@@ -106,12 +106,16 @@ void set_label(const MountFilesystem& step, FdRef mount) {
     throw Error::system("label " + step.target + " " + step.label);
 }
 
+MountFd make(const MountFilesystem& step, const std::vector<std::string>& parameters, Scene& scene) {
+  return step.foreign_processes ? foreign_proc(step, scene) : make_filesystem(step, parameters);
+}
+
 void attach_new(const MountFilesystem& step, const Place& place, Scene& scene) {
-  auto mount = step.foreign_processes ? foreign_proc(step, scene) : make_filesystem(step, parameters_for(step, place));
+  auto mount = step.made_before ? take_source(scene) : make(step, parameters_for(step, place), scene);
   if (step.copy_up && !place.made) copy_directory(place.file, mount);
   set_label(step, mount);
   if (step.id_maps) ask(scene, Word::idmap, mount);
-  check(attach(mount, place), step);
+  check(attach(mount, place, scene), step);
   check(change_attributes(mount, {.propagation = step.attributes.propagation}, false), step);
   const bool writable = (step.attributes.set & MOUNT_ATTR_RDONLY) == 0;
   if (step.target == "/dev")
@@ -145,7 +149,13 @@ void mount_now(const MountFilesystem& step, const Place& place, Scene& scene) {
   }
 }
 
+[[noreturn]] void refuse_mount(const MountFilesystem& step) {
+  throw Error(describe_mount_step(step) + ": has an option that fsconfig(2) cannot say", ENOTSUP);
+}
+
 void mount_before(const MountFilesystem& step, const Place& place, Scene& scene) {
+  // What mount(2) has made cannot be told from what others mount there, and not be taken back.
+  if (scene.remembers_mounts) refuse_mount(step);
   if (step.foreign_processes)
     throw Error(describe_mount_step(step) + ": needs fsopen(2), Linux 5.2, and move_mount(2)", ENOSYS);
   if (step.id_maps) throw Error(describe_mount_step(step) + ": needs fsmount(2) and mount_setattr(2)", ENOSYS);
@@ -195,6 +205,11 @@ void perform(const MountFilesystem& step, Scene& scene) {
   if (!step.copy_up && legacy::needs_mount(step, step.parameters)) return mount_before(step, place, scene);
   with_mount_api(
       scene, [&] { mount_now(step, place, scene); }, [&] { mount_before(step, place, scene); });
+}
+
+void perform(const MakeFilesystem& step, Scene& scene) {
+  if (legacy::needs_mount(step.mount, step.mount.parameters)) refuse_mount(step.mount);
+  scene.sources.push_back(make(step.mount, step.mount.parameters, scene));
 }
 
 void perform(const ChangeMount& step, Scene& scene) {

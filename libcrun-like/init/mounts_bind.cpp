@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -43,6 +44,7 @@ bool allow_for_locked(const BindMount& step, std::uint64_t source, MountAttribut
 }
 
 MountFd clone_source(const BindMount& step, Scene& scene) {
+  if (step.opened_before) return take_source(scene);
   TriedMount tree;
   if (step.opened_by_parent) {
     tree.mount = MountFd(ask(scene, Word::source).fd.release());
@@ -77,6 +79,8 @@ void check_proc(const BindMount& step, FdRef source) {
 /// On the link itself, or what is there; made when nothing is.
 Place unfollowed_place(const BindMount& step, FdRef source, Scene& scene) {
   auto [directory, name] = open_parent_in_root(scene.root, step.target);
+  if (!step.target.starts_with("/proc/") && sys::filesystem_magic(directory) == PROC_SUPER_MAGIC)
+    throw Error("\"" + step.target + "\" cannot be mounted because it leads inside /proc", EPERM);
   const bool there = sys::try_fstatat(directory, name).has_value();
   if (!there && kind_of(source) == Missing::directory)
     sys::mkdirat(directory, name, 0755);
@@ -120,7 +124,7 @@ void bind_now(const BindMount& step, Scene& scene) {
   if (copies_link(step, tree)) return copy_link(step, tree, scene);
   check_proc(step, tree);
   const auto place = place_of(step, tree, scene);
-  int code = attach(tree, place);
+  int code = attach(tree, place, scene);
   // move_mount(2) says EINVAL where mount(2) says what is wrong, and engines look for that.
   if (code == EINVAL && place.file && S_ISDIR(sys::fstat(tree).st_mode) != S_ISDIR(sys::fstat(place.file).st_mode))
     code = ENOTDIR;
@@ -147,6 +151,10 @@ void bind_before(const BindMount& step, Scene& scene) {
 }
 
 }  // namespace
+
+void perform(const OpenSource& step, Scene& scene) {
+  scene.sources.push_back(clone_source(step.bind, scene));
+}
 
 void perform(const BindMount& step, Scene& scene) {
   with_mount_api(

@@ -41,10 +41,7 @@ unsigned long flags_of(std::uint64_t attributes) {
 class Names {
  public:
   explicit Names(Scene& scene) {
-    if (!scene.host_proc) {
-      scene.host_proc = sys::openat(working_directory, "/proc", O_PATH | O_DIRECTORY);
-      if (sys::filesystem_magic(scene.host_proc) != PROC_SUPER_MAGIC) throw Error("/proc is no procfs");
-    }
+    keep_host_proc(scene);
     before_ = sys::openat(working_directory, ".", O_PATH | O_DIRECTORY);
     if (::fchdir(scene.host_proc.get()) < 0) throw Error::system("change to /proc");
   }
@@ -95,6 +92,18 @@ bool needs_mount(const MountFilesystem& step, const std::vector<std::string>& pa
   const bool too_long = std::any_of(parameters.begin(), parameters.end(),
                                     [](const auto& parameter) { return parameter.size() > longest_value; });
   return too_long || (step.attributes.superblock & only_mount_knows) != 0;
+}
+
+void keep_host_proc(Scene& scene) {
+  if (scene.host_proc) return;
+  scene.host_proc = sys::openat(working_directory, "/proc", O_PATH | O_DIRECTORY);
+  if (sys::filesystem_magic(scene.host_proc) != PROC_SUPER_MAGIC) throw Error("/proc is no procfs");
+}
+
+int unmount(FdRef mount, Scene& scene) {
+  // UMOUNT_NOFOLLOW would take the name for the place. What it leads to is settled: no path of the container's.
+  const Names names(scene);
+  return ::umount2(Names::of(mount).c_str(), MNT_DETACH) < 0 ? errno : 0;
 }
 
 int mount_filesystem(const MountFilesystem& step, const std::vector<std::string>& parameters, const Place& place,

@@ -18,6 +18,11 @@ int bind(FdRef source, const Place& place, bool recursive, Scene& scene);
 /// them.
 int change(const std::string& target, const MountAttributes& attributes, Scene& scene);
 
+/// The host's procfs, by which descriptors are named later: before a container is entered.
+void keep_host_proc(Scene& scene);
+/// umount2(2) of exactly this mount and what is mounted in it (MNT_DETACH).
+int unmount(FdRef mount, Scene& scene);
+
 /// Whether mount(2) has to be used for this one: a flag or a parameter that fsconfig(2) has no way to say.
 bool needs_mount(const MountFilesystem& step, const std::vector<std::string>& parameters) noexcept;
 

@@ -18,10 +18,19 @@ void perform(const RemountRootReadonly& step, Scene& scene);
 
 // mounts.cpp
 void perform(const MountFilesystem& step, Scene& scene);
+void perform(const MakeFilesystem& step, Scene& scene);
 void perform(const ChangeMount& step, Scene& scene);
 
 // mounts_bind.cpp
 void perform(const BindMount& step, Scene& scene);
+void perform(const OpenSource& step, Scene& scene);
+
+// mounts_running.cpp
+void perform(const PrepareMountChanges& step, Scene& scene);
+void perform(const UseNamespaceRoot& step, Scene& scene);
+void perform(const RemoveMount& step, Scene& scene);
+/// Unmounts what has been added since PrepareMountChanges.
+void take_back(Scene& scene) noexcept;
 
 // devices.cpp
 void perform(const MakeDevices& step, Scene& scene);

@@ -72,8 +72,10 @@ void run(const InitPlan& plan, Fd parent, Progress& progress) noexcept {
     forget_environment();
     perform_all(plan, scene);
   } catch (const Error& error) {
+    take_back(scene);
     report(scene, error.what(), error.code());
   } catch (const std::exception& error) {
+    take_back(scene);
     report(scene, error.what(), 0);
   }
   ::_exit(failed);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/channel.hpp"
 #include "base/handle.hpp"
@@ -26,7 +27,7 @@ struct Scene {
   Fd proc;                       ///< a procfs over which nothing can be mounted; see proc_of()
   Fd dev;                        ///< the tmpfs this process mounted at /dev: what is made in it needs no lookup
   Fd time_offsets;               ///< /proc/self/timens_offsets, where it cannot be opened any more when it is needed
-  Fd host_proc;                  ///< for mount(2) only: the host's procfs, which names descriptors
+  Fd host_proc;                  ///< for mount(2) and umount2(2): the host's procfs, which names descriptors
   Fd null_device;                ///< a mount of the host's /dev/null, verified; detached until the first mask
   MountFd empty_directory;       ///< what hides masked directories: one read-only tmpfs for all of them
   std::string home;              ///< what FindHome found
@@ -38,6 +39,9 @@ struct Scene {
   bool has_terminal = false;       ///< stdin is the container's terminal
   bool has_own_keyring = false;    ///< the session keyring is no longer the caller's
   bool in_directory = false;       ///< ChangeDirectory has succeeded
+  bool remembers_mounts = false;   ///< PrepareMountChanges has been performed
+  std::vector<Fd> added;           ///< what take_back() unmounts
+  std::vector<MountFd> sources;    ///< of mounts to come, in their order
   std::uint32_t step = 0;          ///< the one being performed
 };
 

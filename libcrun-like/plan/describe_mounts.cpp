@@ -71,6 +71,26 @@ std::string describe_mount_step(const BindMount& step) {
   return "bind " + step.source + " at " + step.target + in_brackets(options);
 }
 
+std::string describe_mount_step(const PrepareMountChanges& /*step*/) {
+  return "remember the mounts that are added";
+}
+
+std::string describe_mount_step(const OpenSource& step) {
+  return "open " + step.bind.source + " for " + step.bind.target;
+}
+
+std::string describe_mount_step(const MakeFilesystem& step) {
+  return "make " + step.mount.type + " for " + step.mount.target;
+}
+
+std::string describe_mount_step(const UseNamespaceRoot& /*step*/) {
+  return "use the root of the mount namespace";
+}
+
+std::string describe_mount_step(const RemoveMount& step) {
+  return (step.only_checks ? "look for a mount at " : "unmount ") + step.target;
+}
+
 std::string describe_mount_step(const ChangeMount& step) {
   return "remount " + step.target + in_brackets(in_words(step.attributes));
 }

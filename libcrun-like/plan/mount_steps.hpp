@@ -52,6 +52,7 @@ struct MountFilesystem {
   bool foreign_processes = false;        ///< proc of a pid namespace that this process is not in yet
   FdRef pid_namespace{-1};               ///< that namespace, where it is known; the plan's maker keeps it
   std::optional<MountIdMaps> id_maps{};  ///< asked of the runtime (Word::idmap)
+  bool made_before = false;              ///< by a MakeFilesystem, see OpenSource
 };
 
 /// A directory or file of the host seen in the container: open_tree, mount_setattr, move_mount.
@@ -69,6 +70,31 @@ struct BindMount {
   /// (mount_namespaces(7), locked flags), to these not.
   std::uint64_t insists_on_clearing = 0;
   std::optional<MountIdMaps> id_maps{};
+  bool opened_before = false;  ///< by an OpenSource
+};
+
+/// Goes before mounts are changed in a container that runs: those that are added are remembered, and taken away again
+/// when a later step fails.
+struct PrepareMountChanges {};
+
+/// The source of a BindMount to come, while the host's mounts can be seen, and no name leads to what the container has
+/// put there. These steps and MakeFilesystem are in the order of the mounts that they are for.
+struct OpenSource {
+  BindMount bind;
+};
+
+/// The same for a MountFilesystem: devices and parameters like lowerdir= are names of the host's.
+struct MakeFilesystem {
+  MountFilesystem mount;
+};
+
+/// Behind the entry into another mount namespace: its root is the container's from here on.
+struct UseNamespaceRoot {};
+
+/// What is mounted at a place of the container, without a link on the way: a link could lead to what hides something.
+struct RemoveMount {
+  std::string target{};
+  bool only_checks = false;  ///< that something is: nothing is unmounted when a later one has no mount
 };
 
 /// Changes a mount of the container: read-only once it has been filled, or what the option "remount" says.

@@ -60,16 +60,6 @@ bool is_bind(const Mount& mount, const MountOptions& options) {
   return options.bind || mount.type == "bind";
 }
 
-std::string destination(const Mount& mount) {
-  std::string target = container_path(mount.destination);
-  if (target == "/")
-    throw Error::in_field("destination", "\"" + mount.destination + "\" is the root itself, which root.path names");
-  static constexpr std::string_view proc = "/proc/";
-  if (target.starts_with(proc) && !contains(mountable_in_proc, std::string_view(target).substr(proc.size())))
-    throw Error::in_field("destination", "\"" + target + "\" cannot be mounted because it is inside /proc");
-  return target;
-}
-
 /// A bind with any flag has exactly the flags that are named; the access times' mode is inherited unless it is named,
 /// too (mount(2), MS_REMOUNT | MS_BIND).
 BindMount bind_step(const Mount& mount, MountOptions options, std::optional<MountIdMaps> id_maps, std::string target,
@@ -104,6 +94,15 @@ void refuse_options_of_binds(const Mount& mount, const MountOptions& options) {
   if (options.target_nofollow) throw Error::in_field("options", "dest-nofollow is for binds, not " + mount.type);
 }
 
+std::string stand_in_for(const std::string& type, const Spec& spec, const MountHost& host) {
+  // Where the container runs, its process sees the container's directories by these names, and not the host's.
+  if (host.container_runs) return {};
+  if (type == "sysfs") return "/sys";
+  if (type != "cgroup2") return {};
+  const bool own_view = spec.linux.find(NamespaceType::cgroup) && !host.cgroup_directory.empty();
+  return own_view ? host.cgroup_directory : "/sys/fs/cgroup";
+}
+
 MountFilesystem filesystem_step(const Mount& mount, MountOptions options, std::optional<MountIdMaps> id_maps,
                                 std::string target, const Spec& spec, const MountHost& host) {
   if (mount.type.empty()) throw Error::in_field("type", "missing, and the options name no bind");
@@ -119,12 +118,9 @@ MountFilesystem filesystem_step(const Mount& mount, MountOptions options, std::o
   auto& attributes = step.attributes;
   attributes.set |= std::exchange(attributes.recursive_set, 0);
   attributes.clear = attributes.recursive_clear = 0;
-  if (step.type == "tmpfs") attributes.set &= ~std::uint64_t{MOUNT_ATTR_RDONLY};  // add_restrictions() brings it back
-  if (step.type == "sysfs") step.stand_in = "/sys";
-  if (step.type == "cgroup2") {
-    const bool own_view = spec.linux.find(NamespaceType::cgroup) && !host.cgroup_directory.empty();
-    step.stand_in = own_view ? host.cgroup_directory : "/sys/fs/cgroup";
-  }
+  // add_restrictions() brings it back.
+  if (step.type == "tmpfs" && !host.container_runs) attributes.set &= ~std::uint64_t{MOUNT_ATTR_RDONLY};
+  step.stand_in = stand_in_for(step.type, spec, host);
   if (step.type == "proc") {
     step.foreign_processes = host.enters_pid_namespace_later;
     step.pid_namespace = host.pid_namespace;
@@ -137,12 +133,22 @@ MountFilesystem filesystem_step(const Mount& mount, MountOptions options, std::o
   return step;
 }
 
+/// What leaves something that cannot be taken back, or trusts the container's processes.
+void check_addable(const MountOptions& options) {
+  if (options.copy_up)
+    throw Error::in_field("options", "tmpcopyup is for config.json: the container could change what is being copied");
+  if (options.remount) throw Error::in_field("options", "remount changes a mount, and mounts can only be added here");
+  if (options.copy_symlink)
+    throw Error::in_field("options", "copy-symlink is for config.json: it may make a link, no mount");
+}
+
 void add_mount(InitPlan& plan, const Mount& mount, std::string field, const Spec& spec, const MountHost& host) {
   auto options = parse_mount_options(mount.options);
   auto id_maps = mount_id_maps(mount, options, host.container_ids);
   if (id_maps && !host.may_map_ids)
     throw Error::in_field("options", "an id-mapped mount needs CAP_SYS_ADMIN, which the runtime does not have");
-  auto target = destination(mount);
+  if (host.container_runs) check_addable(options);
+  auto target = mount_target(mount, Deed::mount);
   if (options.remount) {
     // mount_setattr(2): "The mount must be a detached/anonymous mount".
     if (id_maps) throw Error::in_field("options", "remount cannot map the ids of a mount that is already in use");
@@ -173,14 +179,8 @@ void add_root(InitPlan& plan, const Spec& spec, const MountHost& host) {
                 .mounts = has_mount_namespace(spec) || mounts_in_host_view(spec),
                 .in_host_view = !has_mount_namespace(spec)};
   root.masks_files = !spec.linux.masked_paths.empty();
-  const auto propagation = root_propagation(spec);
-  root.detaches_parent = (propagation & MS_SHARED) != 0;
-  // A shared root wants its binds to stay peers of the host's mounts, so these are left as they are. An unbindable one
-  // could not be bound; it becomes that at the end.
-  const bool private_now = (propagation & (MS_PRIVATE | MS_UNBINDABLE)) != 0;
-  if (!root.in_host_view && !root.detaches_parent)
-    plan.add(SetPropagation{(private_now ? MS_PRIVATE : MS_SLAVE) | static_cast<unsigned long>(MS_REC)},
-             "linux.rootfsPropagation");
+  root.detaches_parent = (root_propagation(spec) & MS_SHARED) != 0;
+  if (!root.in_host_view) add_propagation(plan, spec);
   plan.add(std::move(root), "root.path");
 }
 
@@ -225,6 +225,19 @@ void for_each_path(const std::vector<std::string>& paths, std::string_view field
 
 }  // namespace
 
+std::string mount_target(const Mount& mount, Deed deed) {
+  std::string target = container_path(mount.destination);
+  if (target == "/")
+    throw Error::in_field("destination", "\"" + mount.destination + "\" is the root itself, which root.path names");
+  static constexpr std::string_view proc = "/proc/";
+  if (target.starts_with(proc) && !contains(mountable_in_proc, std::string_view(target).substr(proc.size())))
+    throw Error::in_field("destination",
+                          "\"" + target +
+                              (deed == Deed::mount ? "\" cannot be mounted because it is inside /proc"
+                                                   : "\" cannot be unmounted because it is inside /proc"));
+  return target;
+}
+
 bool mounts_in_host_view(const Spec& spec) {
   return !has_mount_namespace(spec) && (!spec.mounts.empty() || !spec.linux.masked_paths.empty() ||
                                         !spec.linux.readonly_paths.empty() || spec.root.readonly);
@@ -238,17 +251,29 @@ void use_container_paths(Spec& spec, const std::string& rootfs) {
   }
 }
 
+void add_propagation(InitPlan& plan, const Spec& spec) {
+  const auto propagation = root_propagation(spec);
+  // A shared root wants its binds to stay peers of the host's mounts, so these are left as they are. An unbindable one
+  // could not be bound; it becomes that at the end.
+  if ((propagation & MS_SHARED) != 0) return;
+  const bool private_now = (propagation & (MS_PRIVATE | MS_UNBINDABLE)) != 0;
+  plan.add(SetPropagation{(private_now ? MS_PRIVATE : MS_SLAVE) | static_cast<unsigned long>(MS_REC)},
+           "linux.rootfsPropagation");
+}
+
+void add_mounts(InitPlan& plan, const Spec& spec, const MountHost& host) {
+  for (std::size_t index = 0; index < spec.mounts.size(); ++index)
+    at_path([&] { return indexed("mounts", index); },
+            [&] { add_mount(plan, spec.mounts[index], indexed("mounts", index), spec, host); });
+}
+
 void add_filesystem(InitPlan& plan, const Spec& spec, const MountHost& host) {
   if (!has_mount_namespace(spec)) check_host_view(spec, host);
   add_root(plan, spec, host);
-  bool brings_devices = false;
-  for (std::size_t index = 0; index < spec.mounts.size(); ++index) {
-    const auto& mount = spec.mounts[index];
-    at_path([&] { return indexed("mounts", index); },
-            [&] { add_mount(plan, mount, indexed("mounts", index), spec, host); });
-    brings_devices = brings_devices || (container_path(mount.destination) == "/dev" &&
-                                        is_bind(mount, parse_mount_options(mount.options)));
-  }
+  add_mounts(plan, spec, host);
+  const bool brings_devices = std::any_of(spec.mounts.begin(), spec.mounts.end(), [](const Mount& mount) {
+    return container_path(mount.destination) == "/dev" && is_bind(mount, parse_mount_options(mount.options));
+  });
   if (!brings_devices) add_devices(plan, spec, host);
 }
 

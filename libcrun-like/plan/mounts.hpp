@@ -2,6 +2,7 @@
 // What config.json says about the container's file system, turned into steps. Pure: nothing is opened or looked up
 // here.
 #pragma once
+#include <cstdint>
 #include <string>
 
 #include "kernel/id_maps.hpp"
@@ -21,6 +22,7 @@ struct MountHost {
   bool enters_pid_namespace_later = false;  ///< by a Fork step behind the mounts
   FdRef pid_namespace{-1};                  ///< the one it will enter, where it is known
   bool no_pivot = false;
+  bool container_runs = false;             ///< mounts are added to it, and may have to be taken away again
   bool kcore = false;                      ///< the kernel has /proc/kcore, so /dev/core is there too
   bool selinux = false;                    ///< linux.mountLabel has a meaning
   std::string context_option = "context";  ///< of mount(8), which takes the label
@@ -42,6 +44,16 @@ void add_new_root(InitPlan& plan, const Spec& spec, const MountHost& host);
 
 /// What becomes read-only or hidden, once nothing has to be made there any more (/dev/console is the last).
 void add_restrictions(InitPlan& plan, const Spec& spec);
+
+/// SetPropagation for a copy of the host's mounts, unless config.json wants that to be as it is.
+void add_propagation(InitPlan& plan, const Spec& spec);
+
+/// spec.mounts alone, in their order.
+void add_mounts(InitPlan& plan, const Spec& spec, const MountHost& host);
+
+enum class Deed : std::uint8_t { mount, unmount };
+/// A place for a mount, or one to be unmounted. @throws Error where none may be
+std::string mount_target(const Mount& mount, Deed deed);
 
 /// Where a bind comes from: relative sources start at the bundle.
 std::string source_of_bind(const Mount& mount, const std::string& bundle);

@@ -258,12 +258,13 @@ struct Execute {
 
 using AnyAction =
     std::variant<JoinNamespaces, JoinProcess, EnterRoot, Unshare, SetTimeOffsets, BecomeRoot, Fork, Meet, AwaitStart,
-                 SetPropagation, BindRoot, MountFilesystem, BindMount, ChangeMount, MakeDevices, MaskPath, ReadonlyPath,
-                 RemountRootReadonly, PivotRoot, MoveRoot, ChangeRoot, SetRootPropagation, RaiseLoopback, SetHostname,
-                 SetDomainname, SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, JoinResctrl,
-                 SetOomScore, SetScheduler, SetIoPriority, SetAffinity, SetMemoryPolicy, SetPersonality, JoinKeyring,
-                 SetLabel, SetUser, DropBoundingSet, SetCapabilities, NoNewPrivileges, LoadSeccomp, ChangeDirectory,
-                 FindHome, FindProgram, SealDescriptors, NewSession, UseHostProc, Execute>;
+                 SetPropagation, BindRoot, MountFilesystem, BindMount, PrepareMountChanges, OpenSource, MakeFilesystem,
+                 UseNamespaceRoot, RemoveMount, ChangeMount, MakeDevices, MaskPath, ReadonlyPath, RemountRootReadonly,
+                 PivotRoot, MoveRoot, ChangeRoot, SetRootPropagation, RaiseLoopback, SetHostname, SetDomainname,
+                 SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, JoinResctrl, SetOomScore, SetScheduler,
+                 SetIoPriority, SetAffinity, SetMemoryPolicy, SetPersonality, JoinKeyring, SetLabel, SetUser,
+                 DropBoundingSet, SetCapabilities, NoNewPrivileges, LoadSeccomp, ChangeDirectory, FindHome, FindProgram,
+                 SealDescriptors, NewSession, UseHostProc, Execute>;
 
 /// One of them. What a variant of so many needs to be moved and destroyed is made once, in plan.cpp: in every file that
 /// adds a step it would cost the compiler seconds.

@@ -349,6 +349,10 @@ void check(const Process& process) {
   if (process.exec_cpu_affinity) member("execCPUAffinity", [&] { check_exec_affinity(*process.exec_cpu_affinity); });
 }
 
+void check(const std::vector<Mount>& mounts) {
+  member("mounts", [&] { each(mounts, check_mount); });
+}
+
 void check(const Spec& spec) {
   member("ociVersion", [&] { check_version(spec.oci_version); });
   if (spec.root.path.empty()) reject("root.path: missing or empty");
@@ -356,7 +360,7 @@ void check(const Spec& spec) {
   member("process", [&] { check(*spec.process); });
   check_names(spec);
   extensions(spec.annotations);
-  member("mounts", [&] { each(spec.mounts, check_mount); });
+  check(spec.mounts);
   member("hooks", [&] {
     check_hooks(spec.hooks);
     check_deadline_hooks(spec);

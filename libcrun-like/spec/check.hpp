@@ -11,4 +11,7 @@ void check(const Spec& spec);
 /// The same for a process alone, `exec --process`; `path` is put in front of member names: "process".
 void check(const Process& process);
 
+/// The same for mounts alone, `mounts add`.
+void check(const std::vector<Mount>& mounts);
+
 }  // namespace oci

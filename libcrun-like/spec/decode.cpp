@@ -344,6 +344,14 @@ Resources decode_resources(std::string text) {
   return decoded<Resources>(std::move(text));
 }
 
+std::vector<Mount> decode_mounts(std::string text) {
+  const auto document = json::Document::parse(std::move(text));
+  if (document.root().kind != json::Value::Kind::array) throw Error("mounts must be an array");  // crun's words
+  std::vector<Mount> mounts;
+  at_path([] { return "mounts"; }, [&] { json::decode(document.root(), mounts); });
+  return mounts;
+}
+
 Hooks decode_hooks(const json::Value& value) {
   Hooks hooks;
   json::decode(value, hooks);

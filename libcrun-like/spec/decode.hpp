@@ -15,6 +15,7 @@ inline constexpr std::size_t largest_config = std::size_t{64} << 20U;
 Spec decode_spec(std::string text);
 Process decode_process(std::string text);
 Resources decode_resources(std::string text);
+std::vector<Mount> decode_mounts(std::string text);
 Hooks decode_hooks(const json::Value& value);
 
 }  // namespace oci

@@ -122,6 +122,11 @@ int unshare_user(Words /*words*/) {
   return ::unshare(CLONE_NEWUSER) != 0 ? failed("unshare") : 0;
 }
 
+/// To where it has every right over its mounts, for which no privilege is needed.
+int unshare_mounts(Words /*words*/) {
+  return ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 ? failed("unshare") : 0;
+}
+
 int bind_port(Words words) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed("socket");
@@ -143,6 +148,7 @@ constexpr std::array table{
     Command{"socket", 0, bind_port},
     Command{"syscall", 1, call},
     Command{"trap", 1, trap},
+    Command{"unsharemounts", 0, unshare_mounts},
     Command{"unshareuser", 0, unshare_user},
     Command{"waitsize", 1, wait_for_size},
     Command{"winsize", 0, window_size},

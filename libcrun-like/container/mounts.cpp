@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Other mounts for a container that lives.
+#include <linux/capability.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+
+#include <array>
+#include <utility>
+
+#include "base/files.hpp"
+#include "base/syscalls.hpp"
+#include "container/entry.hpp"
+#include "container/mount_service.hpp"
+#include "container/presence.hpp"
+#include "container/record.hpp"
+#include "kernel/id_maps.hpp"
+#include "oci/container.hpp"
+#include "plan/host.hpp"
+#include "plan/mount_changes.hpp"
+#include "plan/mount_id_maps.hpp"
+#include "spec/annotations.hpp"
+#include "spec/check.hpp"
+#include "spec/decode.hpp"
+
+namespace oci {
+namespace {
+
+using Planner = InitPlan (*)(MountChange);
+
+/// What config.json said at create of all but the mounts.
+Spec spec_with(const std::vector<Mount>& mounts, const StateDirectory& directory, const Record& record) {
+  auto spec = in_context([&] { return directory.path("config.json"); },
+                         [&] { return decode_spec(read_file(directory.fd(), "config.json", largest_config)); });
+  spec.mounts = mounts;
+  check(spec.mounts);
+  use_container_paths(spec, record.rootfs);
+  return spec;
+}
+
+struct Namespaces {
+  std::vector<OpenNamespace> to_enter;
+  Fd pid;  ///< nobody goes there; whoever makes a procfs has to name it
+};
+
+bool same(FdRef one, FdRef other) {
+  const auto first = sys::fstat(one);
+  const auto second = sys::fstat(other);
+  return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+/// ioctl_nsfs(2). No descriptor where that is none of this process's business: an outer or a foreign one.
+Fd related(FdRef space, unsigned long question) {
+  return Fd(::ioctl(space.get(), question));
+}
+
+/// Whoever runs as an ordinary user in the container can still make a user namespace of his own, and a mount namespace
+/// below it, in which he may change every flag of what is mounted there, read-only too: flags are locked in copies only
+/// (mount_namespaces(7)). So the first process has to be in a user namespace that was made from the runtime's, or in
+/// that one itself, and its mount namespace has to belong to it.
+void check_owner(FdRef mounts, FdRef user) {
+  const auto own = sys::openat(working_directory, "/proc/self/ns/user", O_RDONLY);
+  const auto parent = user.get() >= 0 ? related(user, NS_GET_PARENT) : Fd();
+  const auto owner = related(mounts, NS_GET_USERNS);
+  const bool is_ours = user.get() < 0 || (parent && same(parent, own));
+  if (!is_ours || !owner || !same(owner, user.get() >= 0 ? user : FdRef(own)))
+    throw Error("the container's first process has left its user or mount namespace, or these were not made for it",
+                EPERM);
+}
+
+FdRef find(const Namespaces& namespaces, int type) {
+  for (const auto& entry : namespaces.to_enter)
+    if (entry.type == type) return entry.fd;
+  return FdRef(-1);
+}
+
+/// Where the number may be another process's by now, so may be the namespaces.
+Namespaces namespaces_of(const Record& record, const Pidfd& first) {
+  struct Entry {
+    int type;
+    const char* name;
+  };
+  static constexpr std::array entries{Entry{CLONE_NEWUSER, "user"}, Entry{CLONE_NEWNS, "mnt"},
+                                      Entry{CLONE_NEWNET, "net"}, Entry{CLONE_NEWIPC, "ipc"},
+                                      Entry{CLONE_NEWCGROUP, "cgroup"}};
+  const std::string directory = "/proc/" + std::to_string(record.pid) + "/ns/";
+  Namespaces found;
+  for (const auto& [type, name] : entries)
+    if ((record.namespaces & type) != 0)
+      found.to_enter.push_back({sys::openat(working_directory, directory + name, O_RDONLY), type, directory + name});
+  if ((record.namespaces & CLONE_NEWPID) != 0) found.pid = sys::openat(working_directory, directory + "pid", O_RDONLY);
+  if (sys::has_ended(first, 0)) throw Error("container not running", ESRCH);
+  check_owner(find(found, CLONE_NEWNS), find(found, CLONE_NEWUSER));
+  return found;
+}
+
+Child launch(const Spec& spec, const Record& record, Namespaces& namespaces, Planner planner) {
+  const auto host = Host::probe();
+  const bool may_mount = (host.capabilities & (std::uint64_t{1} << CAP_SYS_ADMIN)) != 0;
+  const bool in_user_namespace = (record.namespaces & CLONE_NEWUSER) != 0;
+  const auto wanted = extensions(record.annotations);
+  MountHost mounts{.bundle = record.bundle,
+                   .user_namespace = in_user_namespace || host.in_user_namespace,
+                   .parent_opens_sources = in_user_namespace && may_mount,
+                   .may_map_ids = may_mount,
+                   .enters_pid_namespace_later = static_cast<bool>(namespaces.pid),
+                   .pid_namespace = namespaces.pid,
+                   .container_runs = true,
+                   .selinux = !spec.linux.mount_label.empty() && has_selinux(),
+                   .context_option = wanted.context_option};
+  if (needs_container_ids(spec)) mounts.container_ids = container_id_maps(spec.linux);
+  // Born where the runtime is: the container's cgroup may be frozen.
+  return Child::launch(planner({.spec = spec,
+                                .host = mounts,
+                                .namespaces = std::move(namespaces.to_enter),
+                                .keeps_groups = wanted.keeps_groups}),
+                       FdRef(-1));
+}
+
+void serve(Child& child) {
+  MountService service;
+  while (auto message = child.next()) {
+    if (message->word == Word::ready) return child.answer(Word::go);
+    service.serve(child, *message, {});
+  }
+  throw Error("the process that changes the mounts left without a word");
+}
+
+void change_mounts(const StateDirectory& directory, const std::vector<Mount>& mounts, Planner planner) {
+  directory.lock();
+  const auto record = existing(directory);
+  const auto first = first_process(record);
+  if (!first) throw Error("container not running", ESRCH);
+  if ((record.namespaces & CLONE_NEWNS) == 0)
+    throw Error("the container has no mount namespace of its own: its mounts are the host's", ENOTSUP);
+  if (status_of(directory, record) == Status::created) check_may_enter_created(record, "change the mounts of");
+  const auto spec = spec_with(mounts, directory, record);
+  prepare_entry({}, false);
+  auto namespaces = namespaces_of(record, *first);
+  auto child = launch(spec, record, namespaces, planner);
+  serve(child);
+}
+
+}  // namespace
+
+void Container::add_mounts(const std::vector<Mount>& mounts) const {
+  change_mounts(StateDirectory::open(store_, id_), mounts, plan_added_mounts);
+}
+
+void Container::remove_mounts(const std::vector<Mount>& mounts) const {
+  change_mounts(StateDirectory::open(store_, id_), mounts, plan_removed_mounts);
+}
+
+}  // namespace oci

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+// mounts add and mounts remove: other mounts for a container that runs.
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/bundle.hpp"
+#include "support/catch.hpp"
+
+using test::Bundle;
+using test::line_with;
+using test::unquoted;
+using namespace Catch::Matchers;
+
+namespace {
+
+/// A container that waits, and a directory of the host with a file in it.
+struct Running : Bundle {
+  Running() {
+    ::mkdir(path("volume").c_str(), 0755);
+    test::spill(path("volume/file"), "of the host");
+    args({"pause"});
+  }
+  test::Result change(const std::string& verb, const std::string& mounts) {
+    test::spill(path("mounts.json"), mounts);
+    return runtime({"mounts", verb, "ID", path("mounts.json")});
+  }
+  test::Result add(const std::string& mounts) { return change("add", mounts); }
+  test::Result drop(const std::string& mounts) { return change("remove", mounts); }
+
+  /// What the first process sees, seen from outside.
+  std::string mountinfo() { return test::slurp("/proc/" + std::to_string(pid()) + "/mountinfo"); }
+  /// The flags of the mount at `point`; empty when there is none.
+  std::string flags(const std::string& point) {
+    const auto line = line_with(mountinfo(), " " + point + " ");
+    if (line.empty()) return {};
+    const auto start = line.find(" " + point + " ") + point.size() + 2;
+    return line.substr(start, line.find(' ', start) - start);
+  }
+};
+
+std::string bound(const std::string& target, const std::string& source, const std::string& options = R"("bind")") {
+  return R"({"destination":")" + target + R"(","source":")" + source + R"(","options":[)" + options + "]}";
+}
+
+std::string fresh(const std::string& type, const std::string& target, const std::string& options = "") {
+  return R"({"destination":")" + target + R"(","type":")" + type + R"(","source":")" + type + R"(","options":[)" +
+         options + "]}";
+}
+
+std::string list(const std::string& first, const std::string& second = {}, const std::string& third = {}) {
+  return "[" + first + (second.empty() ? "" : "," + second) + (third.empty() ? "" : "," + third) + "]";
+}
+
+/// The container's own directory with the name that `path` has on the host.
+std::string own_directory(const Bundle& bundle, const std::string& path) {
+  auto same = bundle.rootfs(path.substr(1));
+  for (auto slash = bundle.rootfs().size(); slash != same.npos; slash = same.find('/', slash + 1))
+    ::mkdir(same.substr(0, slash).c_str(), 0755);
+  ::mkdir(same.c_str(), 0755);
+  return same;
+}
+
+}  // namespace
+
+TEST_CASE("mounts add brings a directory and a file of the host") {
+  Running b;
+  if (GENERATE(false, true)) b.map_ids(100000, 65536);
+  b.launch();
+  REQUIRE(::chmod(b.path().c_str(), 0700) == 0);  // the mapped root may not reach it
+  const auto r = b.add(list(bound("/new/place", "volume", R"("rbind","ro","nosuid","nodev")"),
+                            bound("/tmp/one", b.path("volume/file"))));
+  INFO(r.err);
+  REQUIRE(r.status == 0);
+  CHECK_THAT(b.flags("/new/place"), StartsWith("ro,nosuid,nodev"));
+  CHECK_THAT(b.flags("/tmp/one"), StartsWith("rw"));
+  CHECK(b.exec({"cat", "/new/place/file"}).out == "of the host");
+  CHECK(b.exec({"cat", "/tmp/one"}).out == "of the host");
+  CHECK(line_with(test::slurp("/proc/self/mountinfo"), b.rootfs("new")).empty());
+}
+
+TEST_CASE("mounts add makes new file systems of the container's own") {
+  Running b;
+  b.launch();
+  const auto r = b.add(list(fresh("tmpfs", "/mnt", R"("ro","nosuid","size=64k","mode=0711")"), fresh("proc", "/second"),
+                            fresh("mqueue", "/queue", R"("noexec")")));
+  INFO(r.err);
+  REQUIRE(r.status == 0);
+  CHECK_THAT(b.flags("/mnt"), StartsWith("ro,nosuid"));
+  CHECK_THAT(line_with(b.mountinfo(), " /mnt "), Contains("size=64k,mode=711"));
+  CHECK_THAT(b.flags("/queue"), StartsWith("rw,noexec"));
+  // Its processes, not the host's.
+  const auto first = b.exec({"cat", "/second/1/cmdline"});
+  CHECK_THAT(first.out, Contains("pause"));
+  CHECK(b.exec({"ls", "/second/" + std::to_string(b.pid())}).status != 0);
+}
+
+TEST_CASE("what a file system is made from is the host's, too") {
+  Running b;
+  ::mkdir(b.path("empty").c_str(), 0755);
+  const auto same = own_directory(b, b.path("volume"));
+  own_directory(b, b.path("empty"));
+  test::spill(same + "/file", "of the container");
+  b.launch();
+  const auto lower = "\"lowerdir=" + b.path("volume") + ":" + b.path("empty") + "\"";
+  const auto r = b.add(list(fresh("overlay", "/mnt", lower)));
+  INFO(r.err);
+  REQUIRE(r.status == 0);
+  CHECK(b.exec({"cat", "/mnt/file"}).out == "of the host");
+}
+
+TEST_CASE("a user namespace cannot take away flags of the host's mount, nor uncover what is below one") {
+  Running b;
+  b.map_ids(100000, 65536);
+  REQUIRE(::mount("tmpfs", b.path("volume").c_str(), "tmpfs", MS_NOEXEC, nullptr) == 0);
+  ::mkdir(b.path("volume/below").c_str(), 0755);
+  REQUIRE(::mount("tmpfs", b.path("volume/below").c_str(), "tmpfs", 0, nullptr) == 0);
+  b.launch();
+  const auto whole = b.add(list(bound("/mnt", "volume", R"("rbind")")));
+  const auto flags = b.flags("/mnt");
+  const auto uncovered = b.add(list(bound("/tmp", "volume")));
+  const auto executable = b.add(list(bound("/tmp", "volume", R"("rbind","exec")")));
+  const auto below = b.drop(list(bound("/mnt/below", "")));
+  ::umount2(b.path("volume").c_str(), MNT_DETACH);
+  INFO(whole.err);
+  CHECK(whole.status == 0);
+  CHECK_THAT(flags, Contains("noexec"));
+  CHECK(uncovered.status == 1);
+  CHECK_THAT(unquoted(uncovered.err), Contains("mounts[0]: ") && Contains("needs rbind"));
+  CHECK(executable.status == 1);
+  CHECK(below.status == 1);
+}
+
+TEST_CASE("what is bound is no peer of the host's mount") {
+  Running b;
+  REQUIRE(::mount("tmpfs", b.path("volume").c_str(), "tmpfs", 0, nullptr) == 0);
+  REQUIRE(::mount(nullptr, b.path("volume").c_str(), nullptr, MS_SHARED, nullptr) == 0);
+  b.launch();
+  const auto r = b.add(list(bound("/mnt", "volume")));
+  const auto line = line_with(b.mountinfo(), " /mnt ");
+  const auto inner = b.add(list(fresh("tmpfs", "/mnt/inner")));
+  const auto outside = line_with(test::slurp("/proc/self/mountinfo"), b.path("volume/inner"));
+  ::umount2(b.path("volume").c_str(), MNT_DETACH);
+  CHECK(r.status == 0);
+  CHECK_THAT(line, Contains("master:") && !Contains("shared:"));
+  CHECK(inner.status == 0);
+  CHECK(outside.empty());
+}
+
+TEST_CASE("a destination that leads out of the container stays in it") {
+  Running b;
+  ::mkdir(b.path("outside").c_str(), 0755);
+  REQUIRE(::symlink(b.path("outside").c_str(), b.rootfs("absolute").c_str()) == 0);
+  REQUIRE(::symlink("../../../../../../../../tmp", b.rootfs("up").c_str()) == 0);
+  REQUIRE(::symlink("/proc/1", b.rootfs("kernel").c_str()) == 0);
+  b.launch();
+  const auto r = b.add(list(fresh("tmpfs", "/absolute"), fresh("tmpfs", "/up")));
+  INFO(r.err);
+  REQUIRE(r.status == 0);
+  CHECK_FALSE(b.flags(b.path("outside")).empty());
+  CHECK_FALSE(b.flags("/tmp").empty());
+  CHECK(line_with(test::slurp("/proc/self/mountinfo"), " " + b.path("outside") + " ").empty());
+  const auto proc = b.add(list(fresh("tmpfs", "/kernel/fd")));
+  CHECK(proc.status == 1);
+  CHECK_THAT(unquoted(proc.err), Contains("leads inside /proc"));
+  const auto entry = b.add(list(bound("/kernel/environ", "volume/file", R"("bind","dest-nofollow")")));
+  CHECK(entry.status == 1);
+  CHECK_THAT(unquoted(entry.err), Contains("leads inside /proc"));
+}
+
+TEST_CASE("a source is the host's, whatever the container has by that name") {
+  Running b;
+  const auto same = own_directory(b, b.path("volume"));
+  test::spill(same + "/file", "of the container");
+  b.launch();
+  REQUIRE(b.add(list(bound("/mnt", b.path("volume")))).status == 0);
+  CHECK(b.exec({"cat", "/mnt/file"}).out == "of the host");
+}
+
+TEST_CASE("when one mount fails, those before it are gone") {
+  Running b;
+  if (GENERATE(false, true)) b.map_ids(100000, 65536);
+  b.launch();
+  const auto before = b.mountinfo();
+  const auto r = b.add(list(bound("/mnt", "volume"), fresh("tmpfs", "/mnt/over"), fresh("nosuchfs", "/tmp")));
+  CHECK(r.status == 1);
+  // The directory cannot be made: /mnt is the host's volume, and read-only.
+  const auto again = b.add(list(bound("/mnt", "volume", R"("bind","ro")"), fresh("tmpfs", "/mnt/missing")));
+  CHECK(again.status == 1);
+  const auto broken =
+      b.add(list(fresh("tmpfs", "/mnt"), bound("/mnt/file", "volume/file"), bound("/mnt/file", "volume")));
+  CHECK(broken.status == 1);
+  CHECK_THAT(unquoted(broken.err), Contains("mounts[2]: ") && Contains("not a directory"));
+  CHECK(b.mountinfo() == before);
+}
+
+TEST_CASE("mounts remove unmounts the destinations, the last one first") {
+  Running b;
+  if (GENERATE(false, true)) b.map_ids(100000, 65536);
+  b.launch();
+  const auto before = b.mountinfo();
+  const auto mounts = list(fresh("tmpfs", "/mnt"), bound("/mnt/file", "volume/file"), fresh("tmpfs", "/mnt/tree"));
+  REQUIRE(b.add(mounts).status == 0);
+  CHECK(b.mountinfo() != before);
+  const auto r = b.drop(mounts);
+  INFO(r.err);
+  CHECK(r.status == 0);
+  CHECK(b.mountinfo() == before);
+}
+
+TEST_CASE("mounts remove unmounts what lies in another destination first, whatever the order") {
+  Running b;
+  b.launch();
+  const auto before = b.mountinfo();
+  REQUIRE(b.add(list(fresh("tmpfs", "/mnt"), fresh("tmpfs", "/mnt/tree"))).status == 0);
+  const auto r = b.drop(list(fresh("tmpfs", "/mnt/tree"), fresh("tmpfs", "/mnt")));
+  INFO(r.err);
+  CHECK(r.status == 0);
+  CHECK(b.mountinfo() == before);
+}
+
+TEST_CASE("mounts remove unmounts nothing when one destination is no mount point") {
+  Running b;
+  REQUIRE(::symlink("/proc/kcore", b.rootfs("link").c_str()) == 0);
+  b.launch();
+  REQUIRE(b.add(list(fresh("tmpfs", "/mnt"))).status == 0);
+  const auto before = b.mountinfo();
+  const auto fails = [&](const std::string& target, const std::string& why) {
+    const auto r = b.drop(list(fresh("tmpfs", "/mnt"), fresh("tmpfs", target)));
+    INFO(target << ": " << r.err);
+    CHECK(r.status == 1);
+    CHECK_THAT(unquoted(r.err), Contains("mounts[1]") && Contains(why));
+    CHECK(b.mountinfo() == before);
+  };
+  fails("/tmp", "unmount /tmp: it is not a mount point");
+  fails("/missing", "unmount /missing: No such file or directory");
+  fails("/link", "there is a symbolic link on the way");
+  fails("/", "is the root itself");
+  fails("/proc/kcore", "cannot be unmounted because it is inside /proc");
+}
+
+TEST_CASE("mounts takes the list from standard input, and the states that crun takes") {
+  Running b;
+  if (GENERATE(false, true)) b.map_ids(100000, 65536);
+  b.create();
+  b.input = list(fresh("tmpfs", "/mnt"));
+  const auto created = b.runtime({"mounts", "add", "ID", "-"});
+  INFO(created.err);
+  CHECK(created.status == 0);
+  b.input.clear();
+  CHECK_FALSE(b.flags("/mnt").empty());
+  REQUIRE(b.start().status == 0);
+  if (b.runtime({"pause", "ID"}).status == 0) {
+    CHECK(b.add(list(fresh("tmpfs", "/tmp"))).status == 0);
+    CHECK_FALSE(b.flags("/tmp").empty());
+    REQUIRE(b.runtime({"resume", "ID"}).status == 0);
+  }
+  REQUIRE(b.kill("KILL").status == 0);
+  REQUIRE(b.becomes("stopped"));
+  const auto r = b.add(list(fresh("tmpfs", "/mnt")));
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("container not running"));
+}
+
+TEST_CASE("mounts says what it cannot take") {
+  Running b;
+  b.launch();
+  const auto before = b.mountinfo();
+  const auto fails = [&](const test::Result& r, const std::string& why) {
+    INFO(r.err);
+    CHECK(r.status == 1);
+    CHECK_THAT(unquoted(r.err), Contains(why));
+  };
+  fails(b.add("{}"), "mounts.json: mounts must be an array");
+  fails(b.add("[{}]"), "mounts.json: mounts[0]: destination: missing");
+  fails(b.add(list(bound("/mnt", "missing"))), "mounts[0]: bind source " + b.path("missing"));
+  fails(b.add(list(fresh("tmpfs", "/mnt", R"("remount")"))), "mounts[0].options: remount");
+  fails(b.add(list(bound("/mnt", "volume", R"("bind","copy-symlink")"))), "mounts[0].options: copy-symlink");
+  fails(b.add(list(fresh("tmpfs", "/etc", R"("tmpcopyup")"))), "mounts[0].options: tmpcopyup");
+  fails(b.add(list(fresh("tmpfs", "/mnt", R"("nosuch=1")"))), "mounts[0]: ");
+  fails(b.add(list(fresh("overlay", "/mnt", "\"lowerdir=/" + std::string(300, 'x') + "\""))),
+        "an option that fsconfig(2) cannot say");
+  fails(b.add(list(fresh("tmpfs", "/"))), "mounts[0].destination: ");
+  fails(b.change("swap", "[]"), "mounts swap");
+  fails(b.runtime({"mounts", "add", "ID", b.path("nothing")}), "nothing");
+  CHECK(b.mountinfo() == before);
+}
+
+TEST_CASE("a container without a mount namespace has no mounts to change") {
+  Running b;
+  b.remove("linux.maskedPaths").remove("linux.readonlyPaths").remove("hostname").set("mounts", "[]");
+  b.set("linux.namespaces", R"([{"type":"pid"}])").launch();
+  const auto r = b.add(list(fresh("tmpfs", "/mnt")));
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("no mount namespace"));
+}
+
+TEST_CASE("the process that adds mounts is not seen in the container") {
+  Running b;
+  b.launch();
+  const auto r = b.add(list(fresh("tmpfs", "/mnt"), bound("/tmp", "volume")));
+  CHECK(r.status == 0);
+  // The next number is the next process's: nothing has been born in there.
+  CHECK(b.exec({"readlink", "/proc/self"}).out == "2\n");
+}
+
+TEST_CASE("nothing is mounted where the first process could change the flags of it") {
+  Running b;
+  if (GENERATE(false, true)) b.map_ids(100000, 65536);
+  b.args({"do", "unsharemounts", "--", "say", "away", "--", "pause"}).launch();
+  REQUIRE(b.outputs("away"));
+  const auto before = b.mountinfo();
+  const auto r = b.add(list(bound("/mnt", "volume", R"("bind","ro")")));
+  CHECK(r.status == 1);
+  CHECK_THAT(unquoted(r.err), Contains("has left its user or mount namespace"));
+  CHECK(b.mountinfo() == before);
+}
