@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <csignal>
@@ -107,7 +108,10 @@ Container Container::create(const Store& store, const std::string& id, const Cre
 }
 
 Container Container::open(const Store& store, const std::string& id) {
-  StateDirectory::open(store, id);
+  check_id(id);
+  // Whatever else is wrong with it, its use tells, which opens the directory.
+  if (::access((store.root + "/" + id).c_str(), F_OK) < 0 && errno == ENOENT)
+    throw Error("container does not exist", ENOENT);
   return {store, id};
 }
 
@@ -119,10 +123,11 @@ void Container::start() const {
   const auto directory = StateDirectory::open(store_, id_);
   directory.lock();
   const auto record = existing(directory);
-  if (const auto status = status_of(directory, record); status != Status::created) refuse_to_start(status);
   const auto process = first_process(record);
+  const auto status = process ? status_while_alive(directory, record) : Status::stopped;
+  if (status != Status::created) refuse_to_start(status);
   auto fifo = sys::try_openat(directory.fd(), "exec.fifo", O_WRONLY | O_NONBLOCK);
-  if (!process || fifo.code == ENXIO) refuse_to_start(Status::stopped);
+  if (fifo.code == ENXIO) refuse_to_start(Status::stopped);
   if (fifo.code != 0) throw Error::system("open " + directory.path("exec.fifo") + " (O_WRONLY|O_NONBLOCK)", fifo.code);
   auto notify = NotifySocket::bind(directory);
   write_all(fifo.fd, "0", "exec.fifo");

@@ -44,7 +44,7 @@ class Creation {
   void keep() noexcept;
 
   const Record& record() const noexcept { return record_; }
-  const StateDirectory& state() const noexcept { return state_; }
+  StateDirectory& state() noexcept { return state_; }
   const Pidfd& process() { return child_->pidfd(); }
   Fd take_terminal() noexcept { return std::move(terminal_); }
 

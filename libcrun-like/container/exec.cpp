@@ -68,26 +68,49 @@ Process completed(Process process, const Process& configured) {
   return process;
 }
 
-Spec spec_in(FdRef directory, const std::string& file) {
-  return in_context(
-      [&] { return file; },
-      [&] { return decode_spec(read_regular(sys::openat(directory, file, flags_of_regular), "it", largest_config)); });
+/// A config.json, and what it says.
+struct Config {
+  std::string text;
+  Spec spec;
+};
+
+std::string text_of(FdRef directory, const std::string& file) {
+  return in_context([&] { return file; },
+                    [&] { return read_regular(sys::openat(directory, file, flags_of_regular), "it", largest_config); });
 }
 
-Process process_for(const ExecOptions& options, const Record& record, const Spec& snapshot) {
+Spec spec_in(std::string text, const std::string& file) {
+  return in_context([&] { return file; }, [&] { return decode_spec(std::move(text)); });
+}
+
+/// What was configured at create.
+Config snapshot_in(const StateDirectory& directory) {
+  const std::string file = "config.json";
+  auto text = text_of(directory.fd(), file);
+  auto spec = spec_in(text, file);
+  return {std::move(text), std::move(spec)};
+}
+
+/// As runc does: what was changed in the bundle since create counts for new processes. Without a bundle the copy
+/// serves.
+Process configured_process(const Record& record, const Config& snapshot) {
+  const auto file = record.bundle + "/config.json";
+  if (::access(file.c_str(), R_OK) != 0) return *snapshot.spec.process;
+  auto text = text_of(working_directory, file);
+  if (text == snapshot.text) return *snapshot.spec.process;
+  auto spec = spec_in(std::move(text), file);
+  return spec.process ? std::move(*spec.process) : *snapshot.spec.process;
+}
+
+Process process_for(const ExecOptions& options, const Record& record, const Config& snapshot) {
   Process process;
   if (!options.process_file.empty()) {
     process =
         in_context([&] { return options.process_file; },
                    [&] { return decode_process(read_file(working_directory, options.process_file, largest_config)); });
-    process = completed(std::move(process), *snapshot.process);
+    process = completed(std::move(process), *snapshot.spec.process);
   } else {
-    // As runc does: what was changed in the bundle since create counts for new processes. Without a bundle the copy
-    // serves.
-    const auto file = record.bundle + "/config.json";
-    const bool has_bundle = ::access(file.c_str(), R_OK) == 0;
-    const auto current = has_bundle ? spec_in(working_directory, file) : snapshot;
-    process = changed(*(current.process ? current : snapshot).process, options);
+    process = changed(configured_process(record, snapshot), options);
   }
   at_path([] { return std::string("process"); }, [&] { check(process); });
   return process;
@@ -100,9 +123,9 @@ class Entrance {
       : options_(options),
         record_(std::move(record)),
         first_(std::move(first)),
-        snapshot_(spec_in(directory.fd(), "config.json")),
+        snapshot_(snapshot_in(directory)),
         process_(process_for(options, record_, snapshot_)),
-        filter_(container_filter(snapshot_.linux, record_.annotations, directory.seccomp_cache())),
+        filter_(container_filter(snapshot_.spec.linux, record_.annotations, directory.seccomp_cache())),
         inheritance_((check_terminal(options, process_.terminal), prepare_entry(options, false))) {
     if (host_.euid != 0 && (record_.namespaces & CLONE_NEWUSER) != 0)
       host_.may_set_groups = may_set_groups_beside(record_.pid);
@@ -123,7 +146,7 @@ class Entrance {
   InitPlan plan(bool awaits_affinity) const {
     timing::phase("plan");
     ExecPlan request{.process = process_,
-                     .linux = snapshot_.linux,
+                     .linux = snapshot_.spec.linux,
                      .host = host_,
                      .id = record_.id,
                      .first_process = first_,
@@ -149,7 +172,7 @@ class Entrance {
   const ExecOptions& options_;
   Record record_;
   Pidfd first_;
-  Spec snapshot_;
+  Config snapshot_;
   Process process_;
   std::optional<ContainerFilter> filter_;
   Inheritance inheritance_;
@@ -164,7 +187,7 @@ int Container::exec(const ExecOptions& options) const {
   auto record = existing(directory);
   auto first = first_process(record);
   if (!first) throw Error("cannot exec in a stopped container");
-  const auto now = status_of(directory, record);
+  const auto now = status_while_alive(directory, record);
   if (now == Status::paused && !options.ignore_paused)
     throw Error("cannot exec in a paused container (use --ignore-paused to override)");
   if (now == Status::created) check_may_enter_created(record, "exec in");

@@ -133,7 +133,7 @@ void change_mounts(const StateDirectory& directory, const std::vector<Mount>& mo
   if (!first) throw Error("container not running", ESRCH);
   if ((record.namespaces & CLONE_NEWNS) == 0)
     throw Error("the container has no mount namespace of its own: its mounts are the host's", ENOTSUP);
-  if (status_of(directory, record) == Status::created) check_may_enter_created(record, "change the mounts of");
+  if (status_while_alive(directory, record) == Status::created) check_may_enter_created(record, "change the mounts of");
   const auto spec = spec_with(mounts, directory, record);
   prepare_entry({}, false);
   auto namespaces = namespaces_of(record, *first);

@@ -51,6 +51,10 @@ Cgroup cgroup_to_freeze(const Record& record) {
 
 Status status_of(const StateDirectory& directory, const Record& record) {
   if (start_time_of(record.pid) != record.start_time) return Status::stopped;
+  return status_while_alive(directory, record);
+}
+
+Status status_while_alive(const StateDirectory& directory, const Record& record) {
   const auto cgroup = cgroup_of(record);
   if (cgroup && cgroup->frozen()) return Status::paused;
   return directory.awaits_start() ? Status::created : Status::running;
@@ -111,9 +115,8 @@ void remove_container(StateDirectory& directory, const Record& record, bool forc
   run_poststop_hooks(record);
 }
 
-void remove_after_run(const Store& store, const Record& record) {
+void remove_after_run(StateDirectory& directory, const Record& record) {
   try {
-    auto directory = StateDirectory::open(store, record.id);
     directory.lock();
     remove_container(directory, record, false);
   } catch (const Error& error) {

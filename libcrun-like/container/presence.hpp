@@ -24,6 +24,8 @@ std::optional<Cgroup> cgroup_of(const Record& record);
 Cgroup cgroup_to_freeze(const Record& record);
 
 Status status_of(const StateDirectory& directory, const Record& record);
+/// The same where first_process() has just found it alive.
+Status status_while_alive(const StateDirectory& directory, const Record& record);
 
 /// Who waits for start is undumpable, and setns(2) asks for the rights of ptrace(2). `deed`: "exec in".
 /// @throws Error for others than root
@@ -46,7 +48,7 @@ void remove_container(StateDirectory& directory, const Record& record, bool forc
 
 /// The same for a container that has ended while its caller waited: the program's exit status is what that one waits
 /// for, a failure here is a matter for the log.
-void remove_after_run(const Store& store, const Record& record);
+void remove_after_run(StateDirectory& directory, const Record& record);
 
 /// Ends a first process that only the directory still knows of.
 void end_remembered_process(const StateDirectory& directory);

@@ -36,7 +36,7 @@ std::vector<criu::InheritedFd> inherited_pipes(FdRef images) {
   std::vector<std::string> names;
   in_context([] { return "descriptors.json"; },
              [&] {
-               static constexpr std::size_t longest = 64 * 1024;
+               static constexpr std::size_t longest = std::size_t{64} * 1024;
                const auto file = sys::openat(images, "descriptors.json", flags_of_regular);
                const auto document = json::Document::parse(read_regular(file, "it", longest));
                json::decode(document.root(), names);
@@ -132,6 +132,7 @@ class Restoration {
 
   const Record& record() const noexcept { return record_; }
   const Pidfd& process() const noexcept { return process_; }
+  StateDirectory& state() noexcept { return state_; }
   Fd take_terminal() noexcept { return std::move(terminal_); }
 
   void keep() noexcept {
@@ -294,7 +295,7 @@ int restore(const Store& store, const std::string& id, const RestoreOptions& opt
   }
   const int status = attendance->attend(restoration.process());
   restoration.keep();
-  remove_after_run(store, restoration.record());
+  remove_after_run(restoration.state(), restoration.record());
   return status;
 }
 

@@ -11,6 +11,7 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "kernel/id_map_helper.hpp"
+#include "kernel/id_maps.hpp"
 #include "kernel/subordinate_ids.hpp"
 #include "oci/error.hpp"
 
@@ -40,13 +41,13 @@ void drop_unmapped_terminal_group(Mount& mount, const std::vector<IdMapping>& gi
     if (!option.starts_with(key)) return false;
     std::uint32_t gid = 0;
     const auto [end, error] = std::from_chars(option.data() + key.size(), option.data() + option.size(), gid);
-    return error == std::errc{} && *end == '\0' && !maps(gids, gid);
+    return error == std::errc{} && *end == '\0' && !mapping_of(gids, gid);
   });
 }
 
 void check_mapped(std::string_view field, std::uint32_t id, const std::vector<IdMapping>& map,
                   const std::string& limitation) {
-  if (maps(map, id)) return;
+  if (mapping_of(map, id)) return;
   throw Error(std::string(field) + ": " + std::to_string(id) + " is none of the ids that this user's containers have" +
                   (limitation.empty() ? "" : ": " + limitation),
               EINVAL);

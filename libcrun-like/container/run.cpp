@@ -29,7 +29,7 @@ int run(const Store& store, const std::string& id, const RunOptions& options) {
   if (notify) attendance->watch(notify->fd(), [&] { return notify->forward(::getpid()); });
   const int status = attendance->attend(creation.process());
   creation.keep();
-  if (!options.keep) remove_after_run(store, creation.record());
+  if (!options.keep) remove_after_run(creation.state(), creation.record());
   return status;
 }
 

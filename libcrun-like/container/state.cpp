@@ -39,6 +39,17 @@ const dirent* next_entry(const Directory& directory, const std::string& path) {
   return entry;
 }
 
+void remove_entries(const Directory& entries, const std::string& path) {
+  const FdRef directory(::dirfd(entries.get()));
+  while (const auto* entry = next_entry(entries, path)) {
+    const std::string_view name(entry->d_name);
+    if (name == "." || name == "..") continue;
+    if (entry->d_type == DT_DIR) ::unlinkat(directory.get(), (std::string(name) + "/notify.sock").c_str(), 0);
+    if (::unlinkat(directory.get(), entry->d_name, entry->d_type == DT_DIR ? AT_REMOVEDIR : 0) < 0 && errno != ENOENT)
+      throw Error::system("remove " + path + "/" + entry->d_name);
+  }
+}
+
 /// The store's directory, with those above it: `--root` may name one that does not exist yet.
 Fd open_store(const std::string& root) {
   auto tried = sys::try_openat(working_directory, root, O_RDONLY | O_DIRECTORY);
@@ -170,18 +181,14 @@ std::string StateDirectory::seccomp_cache() const {
 void StateDirectory::remove() {
   made_here_ = false;
   if (sys::fstat(dir_).st_nlink == 0) return;  // another has been quicker, and the name may be a new container's
+  // Most have these files and no others, so that nobody has to list them.
+  for (const auto* name : {state_file, "config.json", "process", "cgroup", "bundle"}) ::unlinkat(dir_.get(), name, 0);
+  if (::unlinkat(store_.get(), id_.c_str(), AT_REMOVEDIR) == 0) return;
   // Its own descriptor, not another one: a create that ran out of descriptors has to be able to leave nothing behind.
   const Directory entries(::fdopendir(dir_.get()));
   if (!entries) throw Error::system("list " + path_);
   dir_.release();
-  const FdRef directory(::dirfd(entries.get()));
-  while (const auto* entry = next_entry(entries, path_)) {
-    const std::string_view name(entry->d_name);
-    if (name == "." || name == "..") continue;
-    if (entry->d_type == DT_DIR) ::unlinkat(directory.get(), (std::string(name) + "/notify.sock").c_str(), 0);
-    if (::unlinkat(directory.get(), entry->d_name, entry->d_type == DT_DIR ? AT_REMOVEDIR : 0) < 0 && errno != ENOENT)
-      throw Error::system("remove " + path(entry->d_name));
-  }
+  remove_entries(entries, path_);
   if (::unlinkat(store_.get(), id_.c_str(), AT_REMOVEDIR) < 0 && errno != ENOENT) throw Error::system("rmdir " + path_);
 }
 

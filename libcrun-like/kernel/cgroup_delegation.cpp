@@ -10,6 +10,7 @@
 
 #include "base/files.hpp"
 #include "base/text.hpp"
+#include "kernel/id_maps.hpp"
 #include "oci/error.hpp"
 #include "spec/annotations.hpp"
 
@@ -26,10 +27,8 @@ std::optional<uid_t> uid_outside(const Spec& spec) {
   if (!spec.process) return std::nullopt;
   const auto uid = spec.process->user.uid;
   if (!spec.linux.find(NamespaceType::user)) return uid;
-  for (const auto& mapping : spec.linux.uid_mappings)
-    if (uid >= mapping.container_id && uid - mapping.container_id < mapping.size)
-      return mapping.host_id + (uid - mapping.container_id);
-  return std::nullopt;
+  const auto* mapping = mapping_of(spec.linux.uid_mappings, uid);
+  return mapping ? std::optional(mapping->host_id + (uid - mapping->container_id)) : std::nullopt;
 }
 
 void delegate(const Cgroup& cgroup, uid_t uid) {

@@ -109,6 +109,12 @@ IdMaps maps_in(const std::string& directory) {
 
 }  // namespace
 
+const IdMapping* mapping_of(const std::vector<IdMapping>& mappings, std::uint64_t id) noexcept {
+  for (const auto& mapping : mappings)
+    if (id >= mapping.container_id && id - mapping.container_id < mapping.size) return &mapping;
+  return nullptr;
+}
+
 std::string id_map_text(const std::vector<IdMapping>& mappings) {
   std::string text;
   for (const auto& mapping : mappings)

@@ -18,6 +18,9 @@ struct IdMaps {
   bool operator==(const IdMaps&) const = default;
 };
 
+/// The one that has `id` of the user namespace; nothing when none has.
+const IdMapping* mapping_of(const std::vector<IdMapping>& mappings, std::uint64_t id) noexcept;
+
 /// Lines as uid_map and gid_map take them.
 std::string id_map_text(const std::vector<IdMapping>& mappings);
 

@@ -139,10 +139,4 @@ IdRange ungranted(const std::vector<IdMapping>& mappings, std::uint32_t own_id, 
   return {};
 }
 
-bool maps(const std::vector<IdMapping>& mappings, std::uint32_t id) noexcept {
-  return std::any_of(mappings.begin(), mappings.end(), [&](const IdMapping& mapping) {
-    return id >= mapping.container_id && id - mapping.container_id < mapping.size;
-  });
-}
-
 }  // namespace oci

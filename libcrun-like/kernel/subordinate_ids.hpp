@@ -45,7 +45,4 @@ std::vector<IdMapping> default_id_map(std::uint32_t own_id, const std::vector<Id
 /// The first part of `mappings` that is neither the user's own id nor within one of `granted`; size 0: there is none.
 IdRange ungranted(const std::vector<IdMapping>& mappings, std::uint32_t own_id, const std::vector<IdRange>& granted);
 
-/// Whether `id` has a number on the host.
-bool maps(const std::vector<IdMapping>& mappings, std::uint32_t id) noexcept;
-
 }  // namespace oci

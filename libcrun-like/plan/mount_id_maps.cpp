@@ -34,10 +34,8 @@ void append_relative(std::vector<IdMapping>& mappings, const IdMapping& relative
   std::uint64_t done = 0;
   while (done < relative.size) {
     const std::uint64_t id = relative.host_id + done;
-    const auto range = std::find_if(container.begin(), container.end(), [&](const IdMapping& mapping) {
-      return id >= mapping.container_id && id - mapping.container_id < mapping.size;
-    });
-    if (range == container.end())
+    const auto* range = mapping_of(container, id);
+    if (!range)
       throw Error::in_field("options", "id " + std::to_string(id) +
                                            " is not mapped in the container's user namespace, and \"@\" counts in it");
     const std::uint64_t offset = id - range->container_id;

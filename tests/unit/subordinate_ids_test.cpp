@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/subordinate_ids.hpp"
 
+#include "kernel/id_maps.hpp"
 #include "support/catch.hpp"
 
 using namespace oci;
@@ -72,6 +73,6 @@ TEST_CASE("the line that grants ids names some that nobody has") {
 
 TEST_CASE("an id is mapped when a range has it") {
   const std::vector<IdMapping> map{{0, 1000, 1}, {10, 5000, 5}};
-  for (const unsigned id : {0U, 10U, 14U}) CHECK(maps(map, id));
-  for (const unsigned id : {1U, 9U, 15U, 4294967294U}) CHECK_FALSE(maps(map, id));
+  for (const unsigned id : {0U, 10U, 14U}) CHECK(mapping_of(map, id));
+  for (const unsigned id : {1U, 9U, 15U, 4294967294U}) CHECK_FALSE(mapping_of(map, id));
 }
