@@ -73,6 +73,11 @@ void time_steps(const InitPlan& plan) {
   timing::expect_steps(std::move(names));
 }
 
+void end(const Pidfd& process) {
+  sys::pidfd_send_signal(process, SIGKILL);
+  sys::wait_status(process);
+}
+
 Error unplanned() {
   return Error("the container's process said what is not in its plan");
 }
@@ -121,8 +126,9 @@ Child::~Child() {
   listener_.reset();  // else it could not even end: notified calls fail once nobody listens
   try {
     follow_fork();
-    sys::pidfd_send_signal(process_, SIGKILL);
-    sys::wait_status(process_);
+    end(process_);
+    // It may have forked before the signal came: now that it is dead it cannot any more.
+    if (const pid_t sibling = pid(); sibling != pid_) end(sys::pidfd_open(sibling));
   } catch (const Error& error) {
     log::warning(error.what());
   }

@@ -286,6 +286,19 @@ TEST_CASE("many processes can be executed one after the other, and leave no trac
   CHECK(Tree::parse(b.runtime({"ps", "-f", "json", "ID"}).out).text() == "[" + std::to_string(b.pid()) + "]");
 }
 
+TEST_CASE("a failing exec ends its process, though that forks in the moment before it is killed") {
+  if (::access("/usr/bin/strace", X_OK) != 0) test::skip("strace is not installed");
+  Waiting b;
+  // LeakSanitizer cannot look for leaks below strace, and would say so with a status of its own.
+  b.environment = test::Words{"PATH=/usr/bin:/bin", "ASAN_OPTIONS=detect_leaks=0"};
+  const auto r = b.through_shell(
+      "exec /usr/bin/strace -qq -o /dev/null -e inject=recvmsg:error=EIO:when=1 "
+      "-e inject=pidfd_send_signal:delay_enter=500000 \"$0\" \"$@\"",
+      {"exec", "ID", "/inside", "pause"});
+  CHECK(r.status == 255);
+  CHECK(Tree::parse(b.runtime({"ps", "-f", "json", "ID"}).out).text() == "[" + std::to_string(b.pid()) + "]");
+}
+
 TEST_CASE("exec works in a container without any namespace") {
   Bundle b;
   b.set("linux.namespaces", "[]").set("mounts", "[]").remove("hostname");
