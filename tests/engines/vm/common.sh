@@ -8,8 +8,11 @@
 : "${RUNTIME:=/share/build/src/runtime}"
 case $RUNTIME in
   */*) # From a share every page is fetched through a socket; besides, engines run what is installed.
-    mkdir -p /usr/local/bin /usr/local/libexec
+    mkdir -p /usr/local/bin
     cp "$RUNTIME" /usr/local/bin/ || exit
+    # What speaks with systemd for it, where it is installed; a build may be without.
+    [ ! -e "$(dirname "$RUNTIME")/runtime-systemd" ] ||
+      install -D "$(dirname "$RUNTIME")/runtime-systemd" /usr/local/libexec/runtime/runtime-systemd || exit
     RUNTIME=/usr/local/bin/$(basename "$RUNTIME")
     ;;
   *) RUNTIME=$(command -v "$RUNTIME") || { echo "there is no $RUNTIME here" >&2; exit 1; } ;;
@@ -35,12 +38,24 @@ make_tree() {
   echo plain >"$tree/etc/not-a-program"
 }
 
-# in_cgroup PID FILE: what the file of the process's cgroup says
-in_cgroup() {
+# cgroup_path PID: the container's cgroup; with crun below systemd it is the parent of the process's, which is "container" then
+cgroup_path() {
   local path
   path=$(sed -n 's/^0:://p' "/proc/$1/cgroup")
   [ "$path" != / ] || fail "process $1 is in no cgroup of its own"
-  cat "/sys/fs/cgroup$path/$2"
+  echo "${path%/container}"
+}
+
+# in_cgroup PID FILE: what the file of the process's cgroup says
+in_cgroup() { cat "/sys/fs/cgroup$(cgroup_path "$1")/$2"; }
+
+# unit_has UNIT PROPERTY=VALUE…: as `systemctl show` has them
+unit_has() {
+  local unit=$1 pair
+  shift
+  for pair; do
+    is "$(systemctl ${manager_options:-} show --value -p "${pair%%=*}" "$unit")" "${pair#*=}" "${pair%%=*} of $unit"
+  done
 }
 
 # status_of COMMAND…: its exit status
