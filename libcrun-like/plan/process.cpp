@@ -60,16 +60,23 @@ std::vector<std::string> names_of(std::uint64_t set) {
   return names;
 }
 
+/// Neither root nor CAP_SYS_RESOURCE of a user namespace are what setrlimit(2) and fork(2) ask for: those of the
+/// host's. The runtime itself may be in one, as below rootless Podman.
+bool is_in_any_user_namespace(const ProcessPlan& request) {
+  return request.in_user_namespace || request.host.in_user_namespace;
+}
+
 /// The kernel counts the process that forks and the one that it brings forth, until the first has ended: the user would
 /// need room for one more than the container asks for. Root of the host is never refused (fork(2), EAGAIN).
 bool counts_the_forking(const ProcessPlan& request, const Rlimit& limit) {
-  const bool exempt = request.process.user.uid == 0 && !request.in_user_namespace;
+  const bool exempt = request.process.user.uid == 0 && !is_in_any_user_namespace(request);
   return request.forks_later && !exempt && limit.soft != RLIM_INFINITY && *find_rlimit(limit.type) == RLIMIT_NPROC;
 }
 
 /// Room for that one, no more: a user who is at the limit is to be refused (execve(2), EAGAIN).
 rlimit with_room(const ProcessPlan& request, const Rlimit& limit) {
-  const bool may_raise = !request.in_user_namespace && (request.host.capabilities >> CAP_SYS_RESOURCE & 1U) != 0;
+  const bool may_raise =
+      !is_in_any_user_namespace(request) && (request.host.capabilities >> CAP_SYS_RESOURCE & 1U) != 0;
   rlimit current{};
   ::getrlimit(RLIMIT_NPROC, &current);
   const rlim_t most = may_raise ? RLIM_INFINITY : std::max(limit.hard, current.rlim_max);

@@ -4,6 +4,7 @@
 
 #include <linux/capability.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -114,6 +115,29 @@ TEST_CASE("a limit of processes has room for the one that forks, and not afterwa
 
   request.process.rlimits = {{"RLIMIT_NPROC", 2, 9}};
   CHECK(place(request.steps(), "limit RLIMIT_NPROC to 3:9") >= 0);
+}
+
+TEST_CASE("below a user namespace a limit of processes is not raised above the caller's, not even by root") {
+  rlimit caller{};
+  REQUIRE(::getrlimit(RLIMIT_NPROC, &caller) == 0);
+  if (caller.rlim_max == RLIM_INFINITY) {
+    caller = {1'000'000, 1'000'000};
+    REQUIRE(::setrlimit(RLIMIT_NPROC, &caller) == 0);
+  }
+  const auto most = caller.rlim_max;
+  const auto limit = [](rlim_t soft, rlim_t hard) {
+    return "limit RLIMIT_NPROC to " + std::to_string(soft) + ":" + std::to_string(hard);
+  };
+  Request request;
+  request.host.in_user_namespace = true;
+  for (const unsigned uid : {1000, 0}) {
+    request.process.user.uid = uid;
+    request.process.rlimits = {{"RLIMIT_NPROC", most, most}};
+    CHECK(place(request.steps(), limit(most, most)) >= 0);
+    CHECK(place(request.steps(), limit(most + 1, most + 1)) < 0);
+    request.process.rlimits = {{"RLIMIT_NPROC", most - 1, most - 1}};
+    CHECK(place(request.steps(), limit(most, most)) >= 0);
+  }
 }
 
 TEST_CASE("additional groups are refused where setgroups(2) is denied") {
