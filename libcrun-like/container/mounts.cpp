@@ -117,13 +117,16 @@ Child launch(const Spec& spec, const Record& record, Namespaces& namespaces, Pla
                        FdRef(-1));
 }
 
-void serve(Child& child) {
+/// The process walks the container's paths, and what serves these may keep it waiting: as long as the container lives.
+void serve(Child& child, const Pidfd& first) {
   MountService service;
-  while (auto message = child.next()) {
+  for (;;) {
+    if (!child.speaks_before(first)) throw Error("container not running", ESRCH);
+    const auto message = child.next();
+    if (!message) throw Error("the process that changes the mounts left without a word");
     if (message->word == Word::ready) return child.answer(Word::go);
     service.serve(child, *message, {});
   }
-  throw Error("the process that changes the mounts left without a word");
 }
 
 void change_mounts(const StateDirectory& directory, const std::vector<Mount>& mounts, Planner planner) {
@@ -137,8 +140,9 @@ void change_mounts(const StateDirectory& directory, const std::vector<Mount>& mo
   const auto spec = spec_with(mounts, directory, record);
   prepare_entry({}, false);
   auto namespaces = namespaces_of(record, *first);
+  directory.unlock();  // the container can make this take as long as it likes, and nothing else may wait for that
   auto child = launch(spec, record, namespaces, planner);
-  serve(child);
+  serve(child, *first);
 }
 
 }  // namespace

@@ -4,53 +4,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "support/bundle.hpp"
 #include "support/catch.hpp"
+#include "support/mount_changes.hpp"
 
+using test::bound;
 using test::Bundle;
+using test::ChangedMounts;
+using test::fresh;
 using test::line_with;
+using test::list;
 using test::unquoted;
 using namespace Catch::Matchers;
 
 namespace {
-
-/// A container that waits, and a directory of the host with a file in it.
-struct Running : Bundle {
-  Running() {
-    ::mkdir(path("volume").c_str(), 0755);
-    test::spill(path("volume/file"), "of the host");
-    args({"pause"});
-  }
-  test::Result change(const std::string& verb, const std::string& mounts) {
-    test::spill(path("mounts.json"), mounts);
-    return runtime({"mounts", verb, "ID", path("mounts.json")});
-  }
-  test::Result add(const std::string& mounts) { return change("add", mounts); }
-  test::Result drop(const std::string& mounts) { return change("remove", mounts); }
-
-  /// What the first process sees, seen from outside.
-  std::string mountinfo() { return test::slurp("/proc/" + std::to_string(pid()) + "/mountinfo"); }
-  /// The flags of the mount at `point`; empty when there is none.
-  std::string flags(const std::string& point) {
-    const auto line = line_with(mountinfo(), " " + point + " ");
-    if (line.empty()) return {};
-    const auto start = line.find(" " + point + " ") + point.size() + 2;
-    return line.substr(start, line.find(' ', start) - start);
-  }
-};
-
-std::string bound(const std::string& target, const std::string& source, const std::string& options = R"("bind")") {
-  return R"({"destination":")" + target + R"(","source":")" + source + R"(","options":[)" + options + "]}";
-}
-
-std::string fresh(const std::string& type, const std::string& target, const std::string& options = "") {
-  return R"({"destination":")" + target + R"(","type":")" + type + R"(","source":")" + type + R"(","options":[)" +
-         options + "]}";
-}
-
-std::string list(const std::string& first, const std::string& second = {}, const std::string& third = {}) {
-  return "[" + first + (second.empty() ? "" : "," + second) + (third.empty() ? "" : "," + third) + "]";
-}
 
 /// The container's own directory with the name that `path` has on the host.
 std::string own_directory(const Bundle& bundle, const std::string& path) {
@@ -64,7 +30,7 @@ std::string own_directory(const Bundle& bundle, const std::string& path) {
 }  // namespace
 
 TEST_CASE("mounts add brings a directory and a file of the host") {
-  Running b;
+  ChangedMounts b;
   if (GENERATE(false, true)) b.map_ids(100000, 65536);
   b.launch();
   REQUIRE(::chmod(b.path().c_str(), 0700) == 0);  // the mapped root may not reach it
@@ -80,7 +46,7 @@ TEST_CASE("mounts add brings a directory and a file of the host") {
 }
 
 TEST_CASE("mounts add makes new file systems of the container's own") {
-  Running b;
+  ChangedMounts b;
   b.launch();
   const auto r = b.add(list(fresh("tmpfs", "/mnt", R"("ro","nosuid","size=64k","mode=0711")"), fresh("proc", "/second"),
                             fresh("mqueue", "/queue", R"("noexec")")));
@@ -96,7 +62,7 @@ TEST_CASE("mounts add makes new file systems of the container's own") {
 }
 
 TEST_CASE("what a file system is made from is the host's, too") {
-  Running b;
+  ChangedMounts b;
   ::mkdir(b.path("empty").c_str(), 0755);
   const auto same = own_directory(b, b.path("volume"));
   own_directory(b, b.path("empty"));
@@ -110,7 +76,7 @@ TEST_CASE("what a file system is made from is the host's, too") {
 }
 
 TEST_CASE("a user namespace cannot take away flags of the host's mount, nor uncover what is below one") {
-  Running b;
+  ChangedMounts b;
   b.map_ids(100000, 65536);
   REQUIRE(::mount("tmpfs", b.path("volume").c_str(), "tmpfs", MS_NOEXEC, nullptr) == 0);
   ::mkdir(b.path("volume/below").c_str(), 0755);
@@ -132,7 +98,7 @@ TEST_CASE("a user namespace cannot take away flags of the host's mount, nor unco
 }
 
 TEST_CASE("what is bound is no peer of the host's mount") {
-  Running b;
+  ChangedMounts b;
   REQUIRE(::mount("tmpfs", b.path("volume").c_str(), "tmpfs", 0, nullptr) == 0);
   REQUIRE(::mount(nullptr, b.path("volume").c_str(), nullptr, MS_SHARED, nullptr) == 0);
   b.launch();
@@ -148,7 +114,7 @@ TEST_CASE("what is bound is no peer of the host's mount") {
 }
 
 TEST_CASE("a destination that leads out of the container stays in it") {
-  Running b;
+  ChangedMounts b;
   ::mkdir(b.path("outside").c_str(), 0755);
   REQUIRE(::symlink(b.path("outside").c_str(), b.rootfs("absolute").c_str()) == 0);
   REQUIRE(::symlink("../../../../../../../../tmp", b.rootfs("up").c_str()) == 0);
@@ -169,7 +135,7 @@ TEST_CASE("a destination that leads out of the container stays in it") {
 }
 
 TEST_CASE("a source is the host's, whatever the container has by that name") {
-  Running b;
+  ChangedMounts b;
   const auto same = own_directory(b, b.path("volume"));
   test::spill(same + "/file", "of the container");
   b.launch();
@@ -178,7 +144,7 @@ TEST_CASE("a source is the host's, whatever the container has by that name") {
 }
 
 TEST_CASE("when one mount fails, those before it are gone") {
-  Running b;
+  ChangedMounts b;
   if (GENERATE(false, true)) b.map_ids(100000, 65536);
   b.launch();
   const auto before = b.mountinfo();
@@ -195,7 +161,7 @@ TEST_CASE("when one mount fails, those before it are gone") {
 }
 
 TEST_CASE("mounts remove unmounts the destinations, the last one first") {
-  Running b;
+  ChangedMounts b;
   if (GENERATE(false, true)) b.map_ids(100000, 65536);
   b.launch();
   const auto before = b.mountinfo();
@@ -209,7 +175,7 @@ TEST_CASE("mounts remove unmounts the destinations, the last one first") {
 }
 
 TEST_CASE("mounts remove unmounts what lies in another destination first, whatever the order") {
-  Running b;
+  ChangedMounts b;
   b.launch();
   const auto before = b.mountinfo();
   REQUIRE(b.add(list(fresh("tmpfs", "/mnt"), fresh("tmpfs", "/mnt/tree"))).status == 0);
@@ -220,7 +186,7 @@ TEST_CASE("mounts remove unmounts what lies in another destination first, whatev
 }
 
 TEST_CASE("mounts remove unmounts nothing when one destination is no mount point") {
-  Running b;
+  ChangedMounts b;
   REQUIRE(::symlink("/proc/kcore", b.rootfs("link").c_str()) == 0);
   b.launch();
   REQUIRE(b.add(list(fresh("tmpfs", "/mnt"))).status == 0);
@@ -240,7 +206,7 @@ TEST_CASE("mounts remove unmounts nothing when one destination is no mount point
 }
 
 TEST_CASE("mounts takes the list from standard input, and the states that crun takes") {
-  Running b;
+  ChangedMounts b;
   if (GENERATE(false, true)) b.map_ids(100000, 65536);
   b.create();
   b.input = list(fresh("tmpfs", "/mnt"));
@@ -263,7 +229,7 @@ TEST_CASE("mounts takes the list from standard input, and the states that crun t
 }
 
 TEST_CASE("mounts says what it cannot take") {
-  Running b;
+  ChangedMounts b;
   b.launch();
   const auto before = b.mountinfo();
   const auto fails = [&](const test::Result& r, const std::string& why) {
@@ -287,7 +253,7 @@ TEST_CASE("mounts says what it cannot take") {
 }
 
 TEST_CASE("a container without a mount namespace has no mounts to change") {
-  Running b;
+  ChangedMounts b;
   b.remove("linux.maskedPaths").remove("linux.readonlyPaths").remove("hostname").set("mounts", "[]");
   b.set("linux.namespaces", R"([{"type":"pid"}])").launch();
   const auto r = b.add(list(fresh("tmpfs", "/mnt")));
@@ -296,7 +262,7 @@ TEST_CASE("a container without a mount namespace has no mounts to change") {
 }
 
 TEST_CASE("the process that adds mounts is not seen in the container") {
-  Running b;
+  ChangedMounts b;
   b.launch();
   const auto r = b.add(list(fresh("tmpfs", "/mnt"), bound("/tmp", "volume")));
   CHECK(r.status == 0);
@@ -305,7 +271,7 @@ TEST_CASE("the process that adds mounts is not seen in the container") {
 }
 
 TEST_CASE("nothing is mounted where the first process could change the flags of it") {
-  Running b;
+  ChangedMounts b;
   if (GENERATE(false, true)) b.map_ids(100000, 65536);
   b.args({"do", "unsharemounts", "--", "say", "away", "--", "pause"}).launch();
   REQUIRE(b.outputs("away"));

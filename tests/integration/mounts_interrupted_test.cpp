@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// mounts add and mounts remove half-way: what happens meanwhile. A file system that nobody serves stops them, at will.
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/syscalls.hpp"
+#include "support/catch.hpp"
+#include "support/mount_changes.hpp"
+
+using test::ChangedMounts;
+using test::eventually;
+using test::fresh;
+using test::list;
+using namespace Catch::Matchers;
+
+namespace {
+
+/// Has at /fu a file system (FUSE) that answers nothing.
+struct Halting : ChangedMounts {
+  Halting() {
+    ::mkdir(path("fu").c_str(), 0755);
+    ::mkdir(rootfs("fu").c_str(), 0755);
+    server_ = oci::sys::openat(oci::working_directory, "/dev/fuse", O_RDWR);
+    const auto options = "rootmode=40000,user_id=0,group_id=0,fd=" + std::to_string(server_.get());
+    REQUIRE(::mount("halting", path("fu").c_str(), "fuse", 0, options.c_str()) == 0);
+    mount("/fu", "bind", path("fu"), "rbind");
+    launch();
+    REQUIRE(::umount2(path("fu").c_str(), MNT_DETACH) == 0);
+  }
+  ~Halting() { ::umount2(path("fu").c_str(), MNT_DETACH); }
+  Halting(const Halting&) = delete;
+  Halting& operator=(const Halting&) = delete;
+
+  /// Who waits for an answer has an error.
+  void go_on() { server_.reset(); }
+
+  /// It has made the mount at /mnt, and stands still at the next one.
+  test::Running add_half() {
+    test::spill(path("mounts.json"), list(fresh("tmpfs", "/mnt"), fresh("tmpfs", "/fu/deep")));
+    auto command = begin({"mounts", "add", "ID", path("mounts.json")});
+    REQUIRE(eventually([&] { return !flags("/mnt").empty(); }));
+    return command;
+  }
+
+ private:
+  oci::Fd server_;
+};
+
+}  // namespace
+
+TEST_CASE("a container that keeps mounts add waiting can be deleted, which ends the waiting") {
+  Halting b;
+  auto command = b.add_half();
+  if (b.runtime({"pause", "ID"}).status == 0) {
+    CHECK(b.status() == "paused");
+    CHECK(b.runtime({"resume", "ID"}).status == 0);
+  }
+  CHECK(b.remove_container({"-f"}).status == 0);
+  const auto r = command.finish();
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("container not running"));
+}
