@@ -13,7 +13,9 @@ namespace {
 
 bool is_mount_point(FdRef file) {
   struct statx found {};
-  if (::statx(file.get(), "", AT_EMPTY_PATH, STATX_TYPE, &found) < 0) throw Error::system("statx of a mount point");
+  // Nothing that a file system's server would have to be asked for: it may be dead, or another user's (FUSE).
+  if (::statx(file.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &found) < 0)
+    throw Error::system("statx of a mount point");
   if ((found.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) == 0)
     throw Error("the kernel does not tell mount points (Linux 5.8 or later is needed)", ENOSYS);
   return (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
@@ -40,14 +42,17 @@ void perform(const RemoveMount& step, Scene& scene) {
   if (!step.only_checks) check(legacy::unmount(mount, scene), step);
 }
 
-void take_back(Scene& scene) noexcept {
+bool take_back(Scene& scene) noexcept {
+  bool all = true;
   for (; !scene.added.empty(); scene.added.pop_back()) {
     try {
-      legacy::unmount(scene.added.back(), scene);  // fails when the container itself has unmounted it
+      const int code = legacy::unmount(scene.added.back(), scene);
+      all = all && (code == 0 || code == EINVAL);  // the container itself has unmounted it
     } catch (const Error&) {
-      // The other ones are left, and the failure that led here is what is told.
+      all = false;  // the failure that led here is what is told, and the other ones are still to go
     }
   }
+  return all;
 }
 
 }  // namespace oci::init

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // mounts add and mounts remove half-way: what happens meanwhile. A file system that nobody serves stops them, at will.
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/syscalls.hpp"
@@ -13,6 +15,7 @@ using test::ChangedMounts;
 using test::eventually;
 using test::fresh;
 using test::list;
+using test::unquoted;
 using namespace Catch::Matchers;
 
 namespace {
@@ -48,6 +51,21 @@ struct Halting : ChangedMounts {
   oci::Fd server_;
 };
 
+/// Mounts over /mnt in the container, as its own root may.
+bool cover(pid_t container, int times) {
+  const auto space =
+      oci::sys::openat(oci::working_directory, "/proc/" + std::to_string(container) + "/ns/mnt", O_RDONLY);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    bool good = ::setns(space.get(), CLONE_NEWNS) == 0;
+    while (good && times-- > 0) good = ::mount("cover", "/mnt", "tmpfs", 0, nullptr) == 0;
+    ::_exit(good ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return status == 0;
+}
+
 }  // namespace
 
 TEST_CASE("a container that keeps mounts add waiting can be deleted, which ends the waiting") {
@@ -61,4 +79,36 @@ TEST_CASE("a container that keeps mounts add waiting can be deleted, which ends 
   const auto r = command.finish();
   CHECK(r.status == 1);
   CHECK_THAT(r.err, Contains("container not running"));
+}
+
+TEST_CASE("mounts are taken back although the container has mounted over them") {
+  Halting b;
+  const auto before = b.mountinfo();
+  auto command = b.add_half();
+  REQUIRE(cover(b.pid(), 3));
+  b.go_on();
+  const auto r = command.finish();
+  CHECK(r.status == 1);
+  CHECK_THAT(unquoted(r.err), Contains("mounts[1]: ") && !Contains("taken back"));
+  CHECK(b.mountinfo() == before);
+}
+
+TEST_CASE("mounts that the container covers without end are said to be left") {
+  Halting b;
+  auto command = b.add_half();
+  REQUIRE(cover(b.pid(), 1010));
+  b.go_on();
+  const auto r = command.finish();
+  CHECK(r.status == 1);
+  CHECK_THAT(unquoted(r.err), Contains("mounts[1]: ") && Contains("; mounts made before it could not be taken back"));
+  CHECK_FALSE(b.flags("/mnt").empty());
+}
+
+TEST_CASE("mounts remove unmounts what nobody serves, or nobody any more") {
+  Halting b;
+  if (GENERATE(false, true)) b.go_on();
+  const auto r = b.drop(list(test::bound("/fu", "")));
+  INFO(r.err);
+  CHECK(r.status == 0);
+  CHECK(b.flags("/fu").empty());
 }
