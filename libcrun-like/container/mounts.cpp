@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 
 #include <array>
+#include <csignal>
 #include <utility>
 
 #include "base/files.hpp"
@@ -117,6 +118,24 @@ Child launch(const Spec& spec, const Record& record, Namespaces& namespaces, Pla
                        FdRef(-1));
 }
 
+/// What would end the runtime waits until its process has ended: killed with it, that one would leave half of the
+/// mounts.
+class SignalsHeld {
+ public:
+  SignalsHeld() noexcept {
+    sigset_t ending;
+    ::sigemptyset(&ending);
+    for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) ::sigaddset(&ending, number);
+    ::sigprocmask(SIG_BLOCK, &ending, &before_);
+  }
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+  ~SignalsHeld() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
 /// The process walks the container's paths, and what serves these may keep it waiting: as long as the container lives.
 void serve(Child& child, const Pidfd& first) {
   MountService service;
@@ -140,7 +159,8 @@ void change_mounts(const StateDirectory& directory, const std::vector<Mount>& mo
   const auto spec = spec_with(mounts, directory, record);
   prepare_entry({}, false);
   auto namespaces = namespaces_of(record, *first);
-  directory.unlock();  // the container can make this take as long as it likes, and nothing else may wait for that
+  directory.unlock();      // the container can make this take as long as it likes, and nothing else may wait for that
+  const SignalsHeld held;  // until the child has ended: declared before it
   auto child = launch(spec, record, namespaces, planner);
   serve(child, *first);
 }

@@ -4,6 +4,8 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
+#include <csignal>
+
 #include "init/mount_calls.hpp"
 #include "init/mounts_legacy.hpp"
 #include "init/perform_mounts.hpp"
@@ -25,6 +27,10 @@ bool is_mount_point(FdRef file) {
 
 void perform(const PrepareMountChanges& /*step*/, Scene& scene) {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // before anything is entered, as in init/namespaces.cpp
+  // A terminal's signals come to this process, too, and half of the mounts would stay. The runtime ends it by SIGKILL.
+  sigset_t all;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, nullptr);
   legacy::keep_host_proc(scene);
   scene.remembers_mounts = true;
 }

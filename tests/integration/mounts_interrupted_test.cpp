@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
+
 #include "base/syscalls.hpp"
 #include "support/catch.hpp"
 #include "support/mount_changes.hpp"
@@ -111,4 +113,20 @@ TEST_CASE("mounts remove unmounts what nobody serves, or nobody any more") {
   INFO(r.err);
   CHECK(r.status == 0);
   CHECK(b.flags("/fu").empty());
+}
+
+TEST_CASE("a signal that ends mounts add waits until all is made or nothing is left") {
+  Halting b;
+  const auto before = b.mountinfo();
+  const int signal = GENERATE(SIGHUP, SIGINT, SIGQUIT, SIGTERM);
+  auto command = b.add_half();
+  // To its process as well, as a terminal does.
+  const auto process =
+      test::slurp("/proc/" + std::to_string(command.pid()) + "/task/" + std::to_string(command.pid()) + "/children");
+  REQUIRE_FALSE(process.empty());
+  REQUIRE(::kill(std::stoi(process), signal) == 0);
+  REQUIRE(::kill(command.pid(), signal) == 0);
+  b.go_on();
+  CHECK(command.finish().status == 128 + signal);
+  CHECK(b.mountinfo() == before);
 }
