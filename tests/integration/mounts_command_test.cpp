@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "support/catch.hpp"
 #include "support/mount_changes.hpp"
 
@@ -280,4 +282,30 @@ TEST_CASE("nothing is mounted where the first process could change the flags of 
   CHECK(r.status == 1);
   CHECK_THAT(unquoted(r.err), Contains("has left its user or mount namespace"));
   CHECK(b.mountinfo() == before);
+}
+
+TEST_CASE("mounts remove takes away nothing that hides or protects, wherever renaming has put it") {
+  ChangedMounts b;
+  if (GENERATE(false, true)) b.map_ids(100000, 65536);
+  for (const char* name : {"one", "one/data", "one/keep", "two", "two/data", "two/keep"})
+    ::mkdir(b.rootfs(name).c_str(), 0755);
+  test::spill(b.rootfs("one/file"), "secret");
+  b.set("linux.maskedPaths", R"(["/one/data","/one/file"])").set("linux.readonlyPaths", R"(["/one/keep"])");
+  b.launch();
+  REQUIRE(b.add(list(fresh("tmpfs", "/two/data"), fresh("tmpfs", "/two/keep"))).status == 0);
+  // In the container, whose root needs no CAP_SYS_ADMIN for it: the mounts come along.
+  const auto inside = "/proc/" + std::to_string(b.pid()) + "/root/";
+  for (const auto& [from, to] : {std::pair("one", "other"), std::pair("two", "one"), std::pair("other", "two")})
+    REQUIRE(::rename((inside + from).c_str(), (inside + to).c_str()) == 0);
+  const auto before = b.mountinfo();
+  const auto fails = [&](const std::string& target, const std::string& why) {
+    const auto r = b.drop(list(fresh("tmpfs", target)));
+    CHECK(r.status == 1);
+    CHECK_THAT(unquoted(r.err), Contains("mounts[0]: unmount " + target + ": it ") && Contains(why));
+    CHECK(b.mountinfo() == before);
+  };
+  fails("/two/data", "hides a directory (linux.maskedPaths)");
+  fails("/two/file", "hides a file (linux.maskedPaths)");
+  fails("/two/keep", "keeps what it is mounted on read-only (linux.readonlyPaths)");
+  CHECK(b.drop(list(fresh("tmpfs", "/one/data"), fresh("tmpfs", "/one/keep"))).status == 0);
 }
