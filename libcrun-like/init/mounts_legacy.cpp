@@ -112,6 +112,12 @@ int unmount(FdRef mount, Scene& scene) {
   return EBUSY;
 }
 
+bool is_locked(FdRef mount, Scene& scene) {
+  // Who holds a descriptor of it uses it, so it does not expire: EBUSY, where a lock is seen first.
+  const Names names(scene);
+  return ::umount2(Names::of(mount).c_str(), MNT_EXPIRE) < 0 && errno == EINVAL;
+}
+
 int mount_filesystem(const MountFilesystem& step, const std::vector<std::string>& parameters, const Place& place,
                      Scene& scene) {
   const Fd named = open_named(place);

@@ -100,6 +100,8 @@ void perform(const RemoveMount& step, Scene& scene) {
   const auto found = look_at(mount);
   if ((found.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0) throw Error(attempt + ": it is not a mount point", EINVAL);
   check_removable(found, attempt, scene);
+  if (legacy::is_locked(mount, scene))
+    throw Error(attempt + ": it is locked, because it came with the mount that it is in (mount_namespaces(7))", EINVAL);
   if (!step.only_checks) check(legacy::unmount(mount, scene), step);
 }
 

@@ -82,11 +82,22 @@ struct Removal {
   std::string field;
 };
 
+/// Two of them would each find the mount on top, but only the first something to unmount.
+void check_single(const std::vector<Removal>& others, const std::string& target, const std::string& destination) {
+  if (std::any_of(others.begin(), others.end(), [&](const Removal& other) { return other.target == target; }))
+    throw Error::in_field("destination", "\"" + destination + "\" is given twice");
+}
+
 std::vector<Removal> removals(const std::vector<Mount>& mounts) {
   std::vector<Removal> result;
   for (std::size_t index = 0; index < mounts.size(); ++index) {
     auto field = "mounts[" + std::to_string(index) + "]";
-    auto target = at_path([&] { return field; }, [&] { return mount_target(mounts[index], Deed::unmount); });
+    auto target = at_path([&] { return field; },
+                          [&] {
+                            auto place = mount_target(mounts[index], Deed::unmount);
+                            check_single(result, place, mounts[index].destination);
+                            return place;
+                          });
     result.push_back({std::move(target), std::move(field)});
   }
   return result;

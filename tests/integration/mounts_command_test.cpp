@@ -88,7 +88,10 @@ TEST_CASE("a user namespace cannot take away flags of the host's mount, nor unco
   const auto flags = b.flags("/mnt");
   const auto uncovered = b.add(list(bound("/tmp", "volume")));
   const auto executable = b.add(list(bound("/tmp", "volume", R"("rbind","exec")")));
-  const auto below = b.drop(list(bound("/mnt/below", "")));
+  REQUIRE(b.add(list(fresh("tmpfs", "/tmp/deep/er"))).status == 0);
+  const auto mounted = b.mountinfo();
+  const auto below = b.drop(list(fresh("tmpfs", "/tmp/../mnt/below"), fresh("tmpfs", "/tmp/deep/er")));
+  CHECK(b.mountinfo() == mounted);
   ::umount2(b.path("volume").c_str(), MNT_DETACH);
   INFO(whole.err);
   CHECK(whole.status == 0);
@@ -97,6 +100,7 @@ TEST_CASE("a user namespace cannot take away flags of the host's mount, nor unco
   CHECK_THAT(unquoted(uncovered.err), Contains("mounts[0]: ") && Contains("needs rbind"));
   CHECK(executable.status == 1);
   CHECK(below.status == 1);
+  CHECK_THAT(unquoted(below.err), Contains("mounts[0]: unmount /mnt/below: it is locked"));
 }
 
 TEST_CASE("what is bound is no peer of the host's mount") {
@@ -204,6 +208,7 @@ TEST_CASE("mounts remove unmounts nothing when one destination is no mount point
   fails("/missing", "unmount /missing: No such file or directory");
   fails("/link", "there is a symbolic link on the way");
   fails("/", "is the root itself");
+  fails("/tmp/../mnt/", "mounts[1].destination: \"/tmp/../mnt/\" is given twice");
   fails("/proc/kcore", "cannot be unmounted because it is inside /proc");
 }
 
