@@ -125,6 +125,7 @@ TEST_CASE("a destination that leads out of the container stays in it") {
   REQUIRE(::symlink(b.path("outside").c_str(), b.rootfs("absolute").c_str()) == 0);
   REQUIRE(::symlink("../../../../../../../../tmp", b.rootfs("up").c_str()) == 0);
   REQUIRE(::symlink("/proc/1", b.rootfs("kernel").c_str()) == 0);
+  REQUIRE(::symlink("/", b.rootfs("again").c_str()) == 0);
   b.launch();
   const auto r = b.add(list(fresh("tmpfs", "/absolute"), fresh("tmpfs", "/up")));
   INFO(r.err);
@@ -135,6 +136,9 @@ TEST_CASE("a destination that leads out of the container stays in it") {
   const auto proc = b.add(list(fresh("tmpfs", "/kernel/fd")));
   CHECK(proc.status == 1);
   CHECK_THAT(unquoted(proc.err), Contains("leads inside /proc"));
+  const auto whole = b.add(list(bound("/again/proc", "volume", R"("bind","dest-nofollow")")));
+  CHECK(whole.status == 1);
+  CHECK_THAT(unquoted(whole.err), Contains("\"/again/proc\" cannot be mounted because it leads inside /proc"));
   const auto entry = b.add(list(bound("/kernel/environ", "volume/file", R"("bind","dest-nofollow")")));
   CHECK(entry.status == 1);
   CHECK_THAT(unquoted(entry.err), Contains("leads inside /proc"));
