@@ -75,6 +75,16 @@ FdRef find(const Namespaces& namespaces, int type) {
   return FdRef(-1);
 }
 
+/// A process that ends has no namespaces any more some time before its pidfd says so.
+Fd open_namespace(const std::string& name, const Pidfd& first) {
+  static constexpr int patience_ms = 2000;
+  auto [space, code] = sys::try_openat(working_directory, name, O_RDONLY);
+  if ((code == ENOENT || code == ESRCH) && sys::has_ended(first, patience_ms))
+    throw Error("container not running", ESRCH);
+  if (code != 0) throw Error::system("open " + name + " (O_RDONLY)", code);
+  return std::move(space);
+}
+
 /// Where the number may be another process's by now, so may be the namespaces.
 Namespaces namespaces_of(const Record& record, const Pidfd& first) {
   struct Entry {
@@ -88,8 +98,8 @@ Namespaces namespaces_of(const Record& record, const Pidfd& first) {
   Namespaces found;
   for (const auto& [type, name] : entries)
     if ((record.namespaces & type) != 0)
-      found.to_enter.push_back({sys::openat(working_directory, directory + name, O_RDONLY), type, directory + name});
-  if ((record.namespaces & CLONE_NEWPID) != 0) found.pid = sys::openat(working_directory, directory + "pid", O_RDONLY);
+      found.to_enter.push_back({open_namespace(directory + name, first), type, directory + name});
+  if ((record.namespaces & CLONE_NEWPID) != 0) found.pid = open_namespace(directory + "pid", first);
   if (sys::has_ended(first, 0)) throw Error("container not running", ESRCH);
   check_owner(find(found, CLONE_NEWNS), find(found, CLONE_NEWUSER));
   return found;

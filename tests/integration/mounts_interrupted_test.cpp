@@ -130,3 +130,23 @@ TEST_CASE("a signal that ends mounts add waits until all is made or nothing is l
   CHECK(command.finish().status == 128 + signal);
   CHECK(b.mountinfo() == before);
 }
+
+TEST_CASE("a container that ends while mounts enters it is not running") {
+  ChangedMounts b;
+  b.launch();
+  // Who reads a fifo waits for who writes it: config.json is read right before the namespaces are opened.
+  const auto config = b.root() + "/" + b.id() + "/config.json";
+  const auto text = test::slurp(config);
+  REQUIRE(::unlink(config.c_str()) == 0);
+  REQUIRE(::mkfifo(config.c_str(), 0600) == 0);
+  test::spill(b.path("mounts.json"), list(fresh("tmpfs", "/mnt")));
+  auto command = b.begin({"mounts", "add", "ID", b.path("mounts.json")});
+  oci::Fd fifo = oci::sys::openat(oci::working_directory, config, O_WRONLY);
+  REQUIRE(b.kill("KILL").status == 0);
+  REQUIRE(b.becomes("stopped"));
+  REQUIRE(::write(fifo.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  fifo.reset();
+  const auto r = command.finish();
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("container not running") && !Contains("/proc/"));
+}
