@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Other mounts for a container that lives.
-#include <linux/capability.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -9,7 +8,6 @@
 #include <csignal>
 #include <utility>
 
-#include "base/files.hpp"
 #include "base/syscalls.hpp"
 #include "container/entry.hpp"
 #include "container/mount_service.hpp"
@@ -22,7 +20,6 @@
 #include "plan/mount_id_maps.hpp"
 #include "spec/annotations.hpp"
 #include "spec/check.hpp"
-#include "spec/decode.hpp"
 
 namespace oci {
 namespace {
@@ -31,8 +28,7 @@ using Planner = InitPlan (*)(MountChange);
 
 /// What config.json said at create of all but the mounts.
 Spec spec_with(const std::vector<Mount>& mounts, const StateDirectory& directory, const Record& record) {
-  auto spec = in_context([&] { return directory.path("config.json"); },
-                         [&] { return decode_spec(read_file(directory.fd(), "config.json", largest_config)); });
+  auto spec = remembered_spec(directory);
   spec.mounts = mounts;
   check(spec.mounts);
   use_container_paths(spec, record.rootfs);
@@ -106,19 +102,11 @@ Namespaces namespaces_of(const Record& record, const Pidfd& first) {
 }
 
 Child launch(const Spec& spec, const Record& record, Namespaces& namespaces, Planner planner) {
-  const auto host = Host::probe();
-  const bool may_mount = (host.capabilities & (std::uint64_t{1} << CAP_SYS_ADMIN)) != 0;
-  const bool in_user_namespace = (record.namespaces & CLONE_NEWUSER) != 0;
   const auto wanted = extensions(record.annotations);
-  MountHost mounts{.bundle = record.bundle,
-                   .user_namespace = in_user_namespace || host.in_user_namespace,
-                   .parent_opens_sources = in_user_namespace && may_mount,
-                   .may_map_ids = may_mount,
-                   .enters_pid_namespace_later = static_cast<bool>(namespaces.pid),
-                   .pid_namespace = namespaces.pid,
-                   .container_runs = true,
-                   .selinux = !spec.linux.mount_label.empty() && has_selinux(),
-                   .context_option = wanted.context_option};
+  auto mounts = mount_host(Host::probe(), spec, (record.namespaces & CLONE_NEWUSER) != 0, namespaces.pid);
+  mounts.bundle = record.bundle;
+  mounts.container_runs = true;
+  mounts.context_option = wanted.context_option;
   if (needs_container_ids(spec)) mounts.container_ids = container_id_maps(spec.linux);
   // Born where the runtime is: the container's cgroup may be frozen.
   return Child::launch(planner({.spec = spec,
