@@ -78,13 +78,14 @@ void check_removable(const struct statx& mount, const std::string& attempt, Scen
 
 }  // namespace
 
-void perform(const PrepareMountChanges& /*step*/, Scene& scene) {
+void perform(const PrepareMountChanges& step, Scene& scene) {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // before anything is entered, as in init/namespaces.cpp
   // A terminal's signals come to this process, too, and half of the mounts would stay. The runtime ends it by SIGKILL.
   sigset_t all;
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, nullptr);
   legacy::keep_host_proc(scene);
+  scene.added.reserve(step.mounts);  // nothing may fail once a mount hangs in the container
   scene.remembers_mounts = true;
 }
 
