@@ -220,6 +220,18 @@ void show_events(const CommandLine& line) {
   container.watch(line.interval, {.on_oom = [&] { print(oom_event(container.id())); }, .on_statistics = show});
 }
 
+/// What `decode` makes of a file, or of standard input where that is "-"; a failure names it behind `what`.
+template <class Decode>
+auto decoded(const std::string& file, std::string_view what, Decode&& decode) {
+  const bool from_input = file == "-";
+  const std::string name = from_input ? "standard input" : file;
+  return in_context([&] { return std::string(what) + name; },
+                    [&] {
+                      return decode(from_input ? read_all(FdRef(STDIN_FILENO), name, largest_config)
+                                               : read_file(working_directory, name, largest_config));
+                    });
+}
+
 /// What --resources or the other options ask for.
 Resources wanted_resources(const UpdateOptions& options) {
   if (options.file.empty()) {
@@ -230,13 +242,7 @@ Resources wanted_resources(const UpdateOptions& options) {
     resources.block_io = options.block_io;
     return resources;
   }
-  const bool from_input = options.file == "-";
-  const std::string name = from_input ? "standard input" : options.file;
-  return in_context([&] { return "--resources: " + name; },
-                    [&] {
-                      return decode_resources(from_input ? read_all(FdRef(STDIN_FILENO), name, largest_config)
-                                                         : read_file(working_directory, name, largest_config));
-                    });
+  return decoded(options.file, "--resources: ", [](std::string text) { return decode_resources(std::move(text)); });
 }
 
 void update(const CommandLine& line) {
@@ -250,14 +256,7 @@ void change_mounts(const CommandLine& line) {
   if (verb != "add" && verb != "remove") throw Error("unknown command \"mounts " + verb + "\": expected add or remove");
   check_id(id);
   const auto container = Container::open(store_of(line.globals), id);
-  const bool from_input = file == "-";
-  std::string name = from_input ? "standard input" : file;
-  const auto mounts =
-      in_context([&] { return name; },
-                 [&] {
-                   return decode_mounts(from_input ? read_all(FdRef(STDIN_FILENO), name, largest_config)
-                                                   : read_file(working_directory, name, largest_config));
-                 });
+  const auto mounts = decoded(file, "", [](std::string text) { return decode_mounts(std::move(text)); });
   verb == "add" ? container.add_mounts(mounts) : container.remove_mounts(mounts);
 }
 

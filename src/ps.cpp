@@ -11,6 +11,7 @@
 
 #include "base/files.hpp"
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "oci/error.hpp"
 
 namespace oci::cli {
@@ -24,13 +25,6 @@ std::vector<std::string_view> words_of(std::string_view line) {
     words.push_back(line.substr(0, line.find_first_of(" \t")));
     line.remove_prefix(words.back().size());
   }
-}
-
-/// Takes the first line, without its newline, from the front of `text`.
-std::string_view take_line(std::string_view& text) {
-  const auto line = text.substr(0, text.find('\n'));
-  text.remove_prefix(std::min(line.size() + 1, text.size()));
-  return line;
 }
 
 class SpawnActions {
@@ -58,13 +52,13 @@ std::string pids_text(const std::vector<pid_t>& pids) {
 }
 
 std::string matching_lines(std::string_view ps_output, const std::vector<pid_t>& pids) {
-  const auto header = take_line(ps_output);
+  const auto header = cut(ps_output, "\n");
   const auto titles = words_of(header);
   const auto column = static_cast<std::size_t>(std::find(titles.begin(), titles.end(), "PID") - titles.begin());
   if (column == titles.size()) throw Error("the output of ps has no column PID");
   std::string text = std::string(header) + "\n";
   while (!ps_output.empty()) {
-    const auto line = take_line(ps_output);
+    const auto line = cut(ps_output, "\n");
     const auto words = words_of(line);
     if (words.size() <= column) continue;
     pid_t pid = 0;

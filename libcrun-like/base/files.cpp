@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/syscalls.hpp"
+#include "base/text.hpp"
 
 namespace oci {
 namespace {
@@ -136,11 +137,7 @@ std::string absolute_path(const std::string& path) {
 std::string clean_path(std::string_view path) {
   const bool absolute = !path.empty() && path.front() == '/';
   std::vector<std::string_view> parts;
-  while (!path.empty()) {
-    const auto end = std::min(path.find('/'), path.size());
-    append_component(parts, path.substr(0, end), absolute);
-    path.remove_prefix(std::min(end + 1, path.size()));
-  }
+  while (!path.empty()) append_component(parts, cut(path, "/"), absolute);
   std::string result;
   for (const auto part : parts) result.append(absolute || !result.empty() ? "/" : "").append(part);
   return !result.empty() ? result : absolute ? "/" : ".";

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/files.hpp"
+#include "base/text.hpp"
 
 namespace oci {
 namespace {
@@ -41,8 +42,7 @@ class Walk {
   void put_in_front(std::string_view path) {
     std::vector<std::string_view> parts;
     while (!path.empty()) {
-      const auto part = path.substr(0, path.find('/'));
-      path.remove_prefix(std::min(part.size() + 1, path.size()));
+      const auto part = cut(path, "/");
       if (!part.empty() && part != ".") parts.push_back(part);
     }
     rest_.insert(rest_.begin(), parts.begin(), parts.end());

@@ -13,10 +13,10 @@
 #include "container/criu_options.hpp"
 #include "container/external_mounts.hpp"
 #include "container/presence.hpp"
+#include "container/record.hpp"
 #include "kernel/cgroup.hpp"
 #include "oci/container.hpp"
 #include "spec/check.hpp"
-#include "spec/decode.hpp"
 #include "spec/names.hpp"
 
 namespace oci {
@@ -80,8 +80,7 @@ class Checkpoint {
         options_(options),
         directories_(open_criu_directories(options.criu, true, "dump.log")),
         status_pipe_(status_pipe(options)) {
-    spec_ = in_context([] { return "config.json"; },
-                       [&] { return decode_spec(read_file(state.fd(), "config.json", largest_config)); });
+    spec_ = remembered_spec(state);
   }
 
   void dump() {

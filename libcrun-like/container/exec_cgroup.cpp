@@ -3,6 +3,7 @@
 
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
+#include "base/text.hpp"
 #include "container/presence.hpp"
 #include "kernel/cgroup.hpp"
 #include "kernel/cgroup_apply.hpp"
@@ -24,8 +25,7 @@ std::string current_cgroup_of(pid_t pid) {
   if (!text) return {};
   std::string_view rest(*text);
   while (!rest.empty()) {
-    const auto line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    const auto line = cut(rest, "\n");
     if (line.starts_with("0::")) return CgroupHost::probe().mount + std::string(line.substr(3));
   }
   return {};

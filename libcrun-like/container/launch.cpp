@@ -150,6 +150,13 @@ std::optional<Message> Child::next() {
   }
 }
 
+bool Child::speaks_before(FdRef event) const {
+  std::array<pollfd, 2> ready{{{channel_.get(), POLLIN, 0}, {event.get(), POLLIN, 0}}};
+  while (::poll(ready.data(), ready.size(), -1) < 0)
+    if (errno != EINTR) throw Error::system("wait for the process that was launched");
+  return ready[0].revents != 0;
+}
+
 /// True when the message was about the filter, and has been answered.
 bool Child::serve_filter(const Message& message) {
   if (std::holds_alternative<LoadSeccomp>(plan_.steps[message.step].action)) {

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Other mounts for a container that lives.
-#include <linux/capability.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 
 #include <array>
+#include <csignal>
 #include <utility>
 
-#include "base/files.hpp"
 #include "base/syscalls.hpp"
 #include "container/entry.hpp"
 #include "container/mount_service.hpp"
@@ -21,7 +20,6 @@
 #include "plan/mount_id_maps.hpp"
 #include "spec/annotations.hpp"
 #include "spec/check.hpp"
-#include "spec/decode.hpp"
 
 namespace oci {
 namespace {
@@ -30,8 +28,7 @@ using Planner = InitPlan (*)(MountChange);
 
 /// What config.json said at create of all but the mounts.
 Spec spec_with(const std::vector<Mount>& mounts, const StateDirectory& directory, const Record& record) {
-  auto spec = in_context([&] { return directory.path("config.json"); },
-                         [&] { return decode_spec(read_file(directory.fd(), "config.json", largest_config)); });
+  auto spec = remembered_spec(directory);
   spec.mounts = mounts;
   check(spec.mounts);
   use_container_paths(spec, record.rootfs);
@@ -74,6 +71,16 @@ FdRef find(const Namespaces& namespaces, int type) {
   return FdRef(-1);
 }
 
+/// A process that ends has no namespaces any more some time before its pidfd says so.
+Fd open_namespace(const std::string& name, const Pidfd& first) {
+  static constexpr int patience_ms = 2000;
+  auto [space, code] = sys::try_openat(working_directory, name, O_RDONLY);
+  if ((code == ENOENT || code == ESRCH) && sys::has_ended(first, patience_ms))
+    throw Error("container not running", ESRCH);
+  if (code != 0) throw Error::system("open " + name + " (O_RDONLY)", code);
+  return std::move(space);
+}
+
 /// Where the number may be another process's by now, so may be the namespaces.
 Namespaces namespaces_of(const Record& record, const Pidfd& first) {
   struct Entry {
@@ -87,27 +94,19 @@ Namespaces namespaces_of(const Record& record, const Pidfd& first) {
   Namespaces found;
   for (const auto& [type, name] : entries)
     if ((record.namespaces & type) != 0)
-      found.to_enter.push_back({sys::openat(working_directory, directory + name, O_RDONLY), type, directory + name});
-  if ((record.namespaces & CLONE_NEWPID) != 0) found.pid = sys::openat(working_directory, directory + "pid", O_RDONLY);
+      found.to_enter.push_back({open_namespace(directory + name, first), type, directory + name});
+  if ((record.namespaces & CLONE_NEWPID) != 0) found.pid = open_namespace(directory + "pid", first);
   if (sys::has_ended(first, 0)) throw Error("container not running", ESRCH);
   check_owner(find(found, CLONE_NEWNS), find(found, CLONE_NEWUSER));
   return found;
 }
 
 Child launch(const Spec& spec, const Record& record, Namespaces& namespaces, Planner planner) {
-  const auto host = Host::probe();
-  const bool may_mount = (host.capabilities & (std::uint64_t{1} << CAP_SYS_ADMIN)) != 0;
-  const bool in_user_namespace = (record.namespaces & CLONE_NEWUSER) != 0;
   const auto wanted = extensions(record.annotations);
-  MountHost mounts{.bundle = record.bundle,
-                   .user_namespace = in_user_namespace || host.in_user_namespace,
-                   .parent_opens_sources = in_user_namespace && may_mount,
-                   .may_map_ids = may_mount,
-                   .enters_pid_namespace_later = static_cast<bool>(namespaces.pid),
-                   .pid_namespace = namespaces.pid,
-                   .container_runs = true,
-                   .selinux = !spec.linux.mount_label.empty() && has_selinux(),
-                   .context_option = wanted.context_option};
+  auto mounts = mount_host(Host::probe(), spec, (record.namespaces & CLONE_NEWUSER) != 0, namespaces.pid);
+  mounts.bundle = record.bundle;
+  mounts.container_runs = true;
+  mounts.context_option = wanted.context_option;
   if (needs_container_ids(spec)) mounts.container_ids = container_id_maps(spec.linux);
   // Born where the runtime is: the container's cgroup may be frozen.
   return Child::launch(planner({.spec = spec,
@@ -117,13 +116,34 @@ Child launch(const Spec& spec, const Record& record, Namespaces& namespaces, Pla
                        FdRef(-1));
 }
 
-void serve(Child& child) {
+/// What would end the runtime waits until its process has ended: killed with it, that one would leave half of the
+/// mounts.
+class SignalsHeld {
+ public:
+  SignalsHeld() noexcept {
+    sigset_t ending;
+    ::sigemptyset(&ending);
+    for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) ::sigaddset(&ending, number);
+    ::sigprocmask(SIG_BLOCK, &ending, &before_);
+  }
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+  ~SignalsHeld() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+/// The process walks the container's paths, and what serves these may keep it waiting: as long as the container lives.
+void serve(Child& child, const Pidfd& first) {
   MountService service;
-  while (auto message = child.next()) {
+  for (;;) {
+    if (!child.speaks_before(first)) throw Error("container not running", ESRCH);
+    const auto message = child.next();
+    if (!message) throw Error("the process that changes the mounts left without a word");
     if (message->word == Word::ready) return child.answer(Word::go);
     service.serve(child, *message, {});
   }
-  throw Error("the process that changes the mounts left without a word");
 }
 
 void change_mounts(const StateDirectory& directory, const std::vector<Mount>& mounts, Planner planner) {
@@ -137,8 +157,10 @@ void change_mounts(const StateDirectory& directory, const std::vector<Mount>& mo
   const auto spec = spec_with(mounts, directory, record);
   prepare_entry({}, false);
   auto namespaces = namespaces_of(record, *first);
+  directory.unlock();      // the container can make this take as long as it likes, and nothing else may wait for that
+  const SignalsHeld held;  // until the child has ended: declared before it
   auto child = launch(spec, record, namespaces, planner);
-  serve(child);
+  serve(child, *first);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "base/text.hpp"
 #include "kernel/terminal.hpp"
 #include "oci/error.hpp"
 
@@ -58,9 +59,8 @@ Address address_of(std::string_view path) {
 /// "READY=1" of the lines of a message; empty when it says something else.
 std::string_view ready_line(std::string_view message) {
   while (!message.empty()) {
-    const auto line = message.substr(0, message.find('\n'));
+    const auto line = cut(message, "\n");
     if (line.starts_with("READY=")) return line;
-    message.remove_prefix(std::min(line.size() + 1, message.size()));
   }
   return {};
 }

@@ -2,6 +2,7 @@
 #include "container/record.hpp"
 
 #include "base/decode.hpp"
+#include "base/files.hpp"
 #include "spec/decode.hpp"
 #include "spec/names.hpp"
 
@@ -157,6 +158,11 @@ Record decode_record(std::string text) {
   record.poststart = std::move(file.own.hooks.poststart);
   record.poststop = std::move(file.own.hooks.poststop);
   return record;
+}
+
+Spec remembered_spec(const StateDirectory& directory) {
+  return in_context([&] { return directory.path("config.json"); },
+                    [&] { return decode_spec(read_file(directory.fd(), "config.json", largest_config)); });
 }
 
 StateTemplate state_of(const Record& record, std::string status) {

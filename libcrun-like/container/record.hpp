@@ -12,6 +12,9 @@ std::string encode(const Record& record);
 /// @throws Error with the path of the member at fault
 Record decode_record(std::string text);
 
+/// config.json as it was at create.
+Spec remembered_spec(const StateDirectory& directory);
+
 /// runtime.md, "State", but for the pid.
 StateTemplate state_of(const Record& record, std::string status);
 

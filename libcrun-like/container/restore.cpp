@@ -12,6 +12,7 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "base/text.hpp"
 #include "container/attend.hpp"
 #include "container/bundle_config.hpp"
 #include "container/criu_options.hpp"
@@ -53,8 +54,7 @@ std::vector<criu::CgroupRoot> cgroups_of(pid_t pid) {
   std::vector<criu::CgroupRoot> roots;
   const auto text = read_file(working_directory, "/proc/" + std::to_string(pid) + "/cgroup");
   for (std::string_view rest = text; !rest.empty();) {
-    const auto line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    const auto line = cut(rest, "\n");
     const auto first = line.find(':');
     const auto second = line.find(':', first + 1);
     if (second == line.npos) continue;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Other limits for a container that lives.
-#include "base/files.hpp"
 #include "base/log.hpp"
 #include "container/presence.hpp"
+#include "container/record.hpp"
 #include "kernel/cgroup_apply.hpp"
 #include "kernel/cgroup_manager.hpp"
 #include "kernel/cgroup_systemd.hpp"
@@ -10,7 +10,6 @@
 #include "kernel/resctrl.hpp"
 #include "kernel/systemd_limits.hpp"
 #include "oci/container.hpp"
-#include "spec/decode.hpp"
 
 namespace oci {
 namespace {
@@ -54,8 +53,7 @@ struct DeviceChange {
 /// says of devices decides which of the default rules hold, as it did at create.
 std::optional<DeviceChange> device_change(const StateDirectory& directory, const std::vector<DeviceRule>& rules) {
   if (rules.empty()) return std::nullopt;
-  const auto config = in_context([&] { return directory.path("config.json"); },
-                                 [&] { return decode_spec(read_file(directory.fd(), "config.json", largest_config)); });
+  const auto config = remembered_spec(directory);
   const bool changed_before = !directory.recall(changed_rules).empty();
   if (!changed_before && rules == config.linux.resources.devices) return std::nullopt;
   auto effective = effective_device_rules(rules, config.linux.devices);

@@ -141,16 +141,13 @@ int attach(FdRef mount, const Place& place) noexcept {
 int attach(FdRef mount, const Place& place, Scene& scene) {
   if (!scene.remembers_mounts) return attach(mount, place);
   auto remembered = sys::duplicate(mount);
-  scene.added.reserve(scene.added.size() + 1);  // nothing may fail once it hangs there
   const int code = attach(mount, place);
-  if (code == 0) scene.added.push_back(std::move(remembered));
+  if (code == 0) scene.added.push_back(std::move(remembered));  // there is room: PrepareMountChanges
   return code;
 }
 
 MountFd take_source(Scene& scene) {
-  auto source = std::move(scene.sources.front());
-  scene.sources.erase(scene.sources.begin());
-  return source;
+  return std::move(scene.sources.at(scene.sources_taken++));
 }
 
 bool mount_api_is_denied(int code) noexcept {

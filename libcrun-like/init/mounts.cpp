@@ -154,7 +154,6 @@ void mount_now(const MountFilesystem& step, const Place& place, Scene& scene) {
 }
 
 void mount_before(const MountFilesystem& step, const Place& place, Scene& scene) {
-  // What mount(2) has made cannot be told from what others mount there, and not be taken back.
   if (scene.remembers_mounts) refuse_mount(step);
   if (step.foreign_processes)
     throw Error(describe_mount_step(step) + ": needs fsopen(2), Linux 5.2, and move_mount(2)", ENOSYS);

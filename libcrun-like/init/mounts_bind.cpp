@@ -76,12 +76,21 @@ void check_proc(const BindMount& step, FdRef source) {
     throw Error(describe_mount_step(step) + ": what is mounted at /proc must be a procfs", EPERM);
 }
 
-/// On the link itself, or what is there; made when nothing is.
-Place unfollowed_place(const BindMount& step, FdRef source, Scene& scene) {
-  auto [directory, name] = open_parent_in_root(scene.root, step.target);
-  if (!step.target.starts_with("/proc/") && sys::filesystem_magic(directory) == PROC_SUPER_MAGIC)
+void refuse_procfs(const BindMount& step, FdRef place) {
+  if (sys::filesystem_magic(place) == PROC_SUPER_MAGIC)
     throw Error("\"" + step.target + "\" cannot be mounted because it leads inside /proc", EPERM);
-  const bool there = sys::try_fstatat(directory, name).has_value();
+}
+
+/// On the link itself, or what is there; made when nothing is. A link above it may lead to the directory that /proc is
+/// in: what is there counts, not only where.
+Place unfollowed_place(const BindMount& step, FdRef source, Scene& scene) {
+  const bool names_proc = step.target == "/proc" || step.target.starts_with("/proc/");
+  auto [directory, name] = open_parent_in_root(scene.root, step.target);
+  if (!names_proc) refuse_procfs(step, directory);
+  const auto [entry, code] = sys::try_openat(directory, name, O_PATH | O_NOFOLLOW);
+  if (code != 0 && code != ENOENT) throw Error::system("open " + step.target + " (O_PATH|O_NOFOLLOW)", code);
+  const bool there = code == 0;
+  if (there && !names_proc) refuse_procfs(step, entry);
   if (!there && kind_of(source) == Missing::directory)
     sys::mkdirat(directory, name, 0755);
   else if (!there)

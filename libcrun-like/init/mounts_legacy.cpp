@@ -101,9 +101,21 @@ void keep_host_proc(Scene& scene) {
 }
 
 int unmount(FdRef mount, Scene& scene) {
-  // UMOUNT_NOFOLLOW would take the name for the place. What it leads to is settled: no path of the container's.
+  // UMOUNT_NOFOLLOW would take the name for the place. Where it leads no path of the container's decides, but the
+  // kernel goes on from there to what covers the mount, and takes that. EINVAL: the mount is not, or no more, in the
+  // namespace. The container may cover it again and again.
+  static constexpr int most_covers = 1000;
   const Names names(scene);
-  return ::umount2(Names::of(mount).c_str(), MNT_DETACH) < 0 ? errno : 0;
+  const auto name = Names::of(mount);
+  for (int count = 0; count < most_covers; ++count)
+    if (::umount2(name.c_str(), MNT_DETACH) < 0) return count > 0 && errno == EINVAL ? 0 : errno;
+  return EBUSY;
+}
+
+bool is_locked(FdRef mount, Scene& scene) {
+  // Who holds a descriptor of it uses it, so it does not expire: EBUSY, where a lock is seen first.
+  const Names names(scene);
+  return ::umount2(Names::of(mount).c_str(), MNT_EXPIRE) < 0 && errno == EINVAL;
 }
 
 int mount_filesystem(const MountFilesystem& step, const std::vector<std::string>& parameters, const Place& place,

@@ -20,8 +20,11 @@ int change(const std::string& target, const MountAttributes& attributes, Scene& 
 
 /// The host's procfs, by which descriptors are named later: before a container is entered.
 void keep_host_proc(Scene& scene);
-/// umount2(2) of exactly this mount and what is mounted in it (MNT_DETACH).
+/// umount2(2) of this mount, what is mounted in it (MNT_DETACH), and what covers it. EINVAL: it is locked, or not in
+/// the namespace; EBUSY: it is covered faster than it can be uncovered.
 int unmount(FdRef mount, Scene& scene);
+/// Whether that would fail because it came with another mount, from which it cannot be taken (mount_namespaces(7)).
+bool is_locked(FdRef mount, Scene& scene);
 
 /// Whether mount(2) has to be used for this one: a flag or a parameter that fsconfig(2) has no way to say.
 bool needs_mount(const MountFilesystem& step, const std::vector<std::string>& parameters) noexcept;

@@ -29,8 +29,8 @@ void perform(const OpenSource& step, Scene& scene);
 void perform(const PrepareMountChanges& step, Scene& scene);
 void perform(const UseNamespaceRoot& step, Scene& scene);
 void perform(const RemoveMount& step, Scene& scene);
-/// Unmounts what has been added since PrepareMountChanges.
-void take_back(Scene& scene) noexcept;
+/// Unmounts what has been added since PrepareMountChanges; false when something of that is left.
+[[nodiscard]] bool take_back(Scene& scene) noexcept;
 
 // devices.cpp
 void perform(const MakeDevices& step, Scene& scene);

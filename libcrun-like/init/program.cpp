@@ -59,15 +59,9 @@ std::string home_in(std::string_view passwd, uid_t uid) {
   static constexpr std::size_t home_column = 5;
   const auto wanted = std::to_string(uid);
   while (!passwd.empty()) {
-    const auto end = std::min(passwd.find('\n'), passwd.size());
-    auto line = passwd.substr(0, end);
-    passwd.remove_prefix(std::min(end + 1, passwd.size()));
+    auto line = cut(passwd, "\n");
     std::array<std::string_view, home_column + 1> columns{};
-    for (auto& column : columns) {
-      const auto colon = std::min(line.find(':'), line.size());
-      column = line.substr(0, colon);
-      line.remove_prefix(std::min(colon + 1, line.size()));
-    }
+    for (auto& column : columns) column = cut(line, ":");
     if (columns[uid_column] == wanted && !columns[home_column].empty()) return std::string(columns[home_column]);
   }
   return "/";

@@ -38,6 +38,11 @@ void report(Scene& scene, const char* text, int code) noexcept {
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
+void fail(Scene& scene, const char* text, int code) noexcept {
+  if (take_back(scene)) return report(scene, text, code);
+  report(scene, (std::string(text) + "; mounts made before it could not be taken back").c_str(), code);
+}
+
 /// Behind a filter, which may kill who reads the clock; and in the sibling that a Fork brings forth.
 bool ends_timing(const Action& action) {
   return std::holds_alternative<LoadSeccomp>(action) || std::holds_alternative<Fork>(action);
@@ -72,11 +77,9 @@ void run(const InitPlan& plan, Fd parent, Progress& progress) noexcept {
     forget_environment();
     perform_all(plan, scene);
   } catch (const Error& error) {
-    take_back(scene);
-    report(scene, error.what(), error.code());
+    fail(scene, error.what(), error.code());
   } catch (const std::exception& error) {
-    take_back(scene);
-    report(scene, error.what(), 0);
+    fail(scene, error.what(), 0);
   }
   ::_exit(failed);
 }

@@ -42,6 +42,7 @@ struct Scene {
   bool remembers_mounts = false;   ///< PrepareMountChanges has been performed
   std::vector<Fd> added;           ///< what take_back() unmounts
   std::vector<MountFd> sources;    ///< of mounts to come, in their order
+  std::size_t sources_taken = 0;   ///< and how many of them have come
   std::uint32_t step = 0;          ///< the one being performed
 };
 

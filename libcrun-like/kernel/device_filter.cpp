@@ -68,6 +68,9 @@ std::uint32_t access_bits(const std::string& access, bool allow) {
       bits |= BPF_DEVCG_ACC_MKNOD;
     else if (letter == 'a' && !allow)
       bits = all_access;
+    else if (letter == 'a')
+      throw Error::in_field("access", "\"a\" is taken only in rules that deny; one that allows names r, w, and m",
+                            EINVAL);
     else
       throw Error::in_field("access", "\"" + access + "\" has letters other than r, w, and m", EINVAL);
   }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/mountinfo.hpp"
 
+#include <charconv>
+#include <utility>
+
 #include "base/files.hpp"
 #include "base/text.hpp"
 
-#include <algorithm>
-#include <charconv>
-
 namespace oci {
-namespace {}  // namespace
 
 std::vector<MountEntry> parse_mountinfo(std::string_view text) {
   std::vector<MountEntry> entries;

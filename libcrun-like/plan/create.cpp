@@ -58,26 +58,6 @@ void add_start(InitPlan& plan, ProcessPlan& process, Fd start_fifo) {
   if (process.seccomp && !process.seccomp->notifies) add_late_filter(plan, process);
 }
 
-bool has_mount_labels(const Spec& spec) {
-  return !spec.linux.mount_label.empty() && has_selinux();
-}
-
-MountHost mount_host(CreatePlan& request, const Extensions& wanted, bool user_namespace, FdRef pid_namespace) {
-  const bool may_mount = (request.host.capabilities & (std::uint64_t{1} << CAP_SYS_ADMIN)) != 0;
-  return {.bundle = request.bundle,
-          .cgroup_directory = request.cgroup,
-          .user_namespace = user_namespace || request.host.in_user_namespace,
-          .parent_opens_sources = user_namespace && may_mount,
-          .may_map_ids = may_mount,
-          .container_ids = std::move(request.container_ids),
-          .enters_pid_namespace_later = pid_namespace.get() >= 0,
-          .pid_namespace = pid_namespace,
-          .no_pivot = request.no_pivot,
-          .kcore = request.host.has_kcore,
-          .selinux = has_mount_labels(request.spec),
-          .context_option = wanted.context_option};
-}
-
 }  // namespace
 
 InitPlan plan_create(CreatePlan request) {
@@ -110,7 +90,12 @@ InitPlan plan_create(CreatePlan request) {
   const FdRef pid_namespace = add_namespaces(plan, spec.linux, namespaces);
   add_network_devices(plan, spec.linux, request.host);
 
-  const auto mounts = mount_host(request, wanted, namespaces.user, pid_namespace);
+  auto mounts = mount_host(request.host, spec, namespaces.user, pid_namespace);
+  mounts.bundle = request.bundle;
+  mounts.cgroup_directory = request.cgroup;
+  mounts.container_ids = std::move(request.container_ids);
+  mounts.no_pivot = request.no_pivot;
+  mounts.context_option = wanted.context_option;
   add_filesystem(plan, spec, mounts);
   if (!spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty())
     plan.add(Meet{Word::hooks}, "hooks");  // config.md: after the namespaces have been created, before pivot_root

@@ -42,10 +42,10 @@ void join(InitPlan& plan, MountChange& change, int types) {
 }
 
 /// With the rights that the container's root has, and no others.
-void begin(InitPlan& plan, MountChange& change, int types) {
+void begin(InitPlan& plan, MountChange& change, int types, std::size_t added) {
   const bool in_user_namespace = std::any_of(change.namespaces.begin(), change.namespaces.end(),
                                              [](const OpenNamespace& entry) { return entry.type == CLONE_NEWUSER; });
-  plan.add(PrepareMountChanges{});
+  plan.add(PrepareMountChanges{added});
   join(plan, change, CLONE_NEWUSER | types);
   if (in_user_namespace) plan.add(BecomeRoot{change.keeps_groups}, "linux.namespaces");
 }
@@ -82,11 +82,22 @@ struct Removal {
   std::string field;
 };
 
+/// Two of them would each find the mount on top, but only the first something to unmount.
+void check_single(const std::vector<Removal>& others, const std::string& target, const std::string& destination) {
+  if (std::any_of(others.begin(), others.end(), [&](const Removal& other) { return other.target == target; }))
+    throw Error::in_field("destination", "\"" + destination + "\" is given twice");
+}
+
 std::vector<Removal> removals(const std::vector<Mount>& mounts) {
   std::vector<Removal> result;
   for (std::size_t index = 0; index < mounts.size(); ++index) {
     auto field = "mounts[" + std::to_string(index) + "]";
-    auto target = at_path([&] { return field; }, [&] { return mount_target(mounts[index], Deed::unmount); });
+    auto target = at_path([&] { return field; },
+                          [&] {
+                            auto place = mount_target(mounts[index], Deed::unmount);
+                            check_single(result, place, mounts[index].destination);
+                            return place;
+                          });
     result.push_back({std::move(target), std::move(field)});
   }
   return result;
@@ -103,7 +114,7 @@ InitPlan plan_added_mounts(MountChange change) {
   add_mounts(mounts, change.spec, change.host);
 
   InitPlan plan;
-  begin(plan, change, shown_namespaces(mounts));
+  begin(plan, change, shown_namespaces(mounts), mounts.steps.size());
   add_sources(plan, change, mounts);
   enter_mounts(plan, change);
   for (auto& step : mounts.steps) plan.steps.push_back(std::move(step));
@@ -115,7 +126,7 @@ InitPlan plan_removed_mounts(MountChange change) {
   auto order = removals(change.spec.mounts);
 
   InitPlan plan;
-  begin(plan, change, 0);
+  begin(plan, change, 0, 0);
   enter_mounts(plan, change);
   for (const auto& [target, field] : order) plan.add(RemoveMount{.target = target, .only_checks = true}, field);
   std::reverse(order.begin(), order.end());

@@ -75,7 +75,9 @@ struct BindMount {
 
 /// Goes before mounts are changed in a container that runs: those that are added are remembered, and taken away again
 /// when a later step fails.
-struct PrepareMountChanges {};
+struct PrepareMountChanges {
+  std::size_t mounts = 0;  ///< that will be added, at most
+};
 
 /// The source of a BindMount to come, while the host's mounts can be seen, and no name leads to what the container has
 /// put there. These steps and MakeFilesystem are in the order of the mounts that they are for.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/mounts.hpp"
 
+#include <linux/capability.h>
 #include <sys/mount.h>
 
 #include <algorithm>
@@ -224,6 +225,17 @@ void for_each_path(const std::vector<std::string>& paths, std::string_view field
 }
 
 }  // namespace
+
+MountHost mount_host(const Host& host, const Spec& spec, bool user_namespace, FdRef pid_namespace) {
+  const bool may_mount = (host.capabilities & (std::uint64_t{1} << CAP_SYS_ADMIN)) != 0;
+  return {.user_namespace = user_namespace || host.in_user_namespace,
+          .parent_opens_sources = user_namespace && may_mount,
+          .may_map_ids = may_mount,
+          .enters_pid_namespace_later = pid_namespace.get() >= 0,
+          .pid_namespace = pid_namespace,
+          .kcore = host.has_kcore,
+          .selinux = !spec.linux.mount_label.empty() && has_selinux()};
+}
 
 std::string mount_target(const Mount& mount, Deed deed) {
   std::string target = container_path(mount.destination);

@@ -7,6 +7,7 @@
 
 #include "kernel/id_maps.hpp"
 #include "oci/spec.hpp"
+#include "plan/host.hpp"
 #include "plan/plan.hpp"
 
 namespace oci {
@@ -27,6 +28,11 @@ struct MountHost {
   bool selinux = false;                    ///< linux.mountLabel has a meaning
   std::string context_option = "context";  ///< of mount(8), which takes the label
 };
+
+/// What follows from the runtime's rights, and from the namespaces that the process enters: its user namespace, and
+/// behind the mounts a pid namespace, where there is one. The bundle, the cgroup and what the caller wants are left to
+/// say.
+MountHost mount_host(const Host& host, const Spec& spec, bool user_namespace, FdRef pid_namespace);
 
 /// A destination below `rootfs`, the root's absolute path on the host, means what it names in there: runc has always
 /// taken it so, where config.md has paths of the container only.

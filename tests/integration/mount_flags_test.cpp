@@ -245,3 +245,13 @@ TEST_CASE("src-nofollow binds the link itself, dest-nofollow mounts on one") {
   INFO(r.err);
   CHECK(r.out == "/nowhere\n");
 }
+
+TEST_CASE("dest-nofollow does not lead onto /proc either") {
+  Bundle b;
+  REQUIRE(::mkdir(b.path("fake").c_str(), 0755) == 0);
+  REQUIRE(::symlink("/", b.rootfs("again").c_str()) == 0);
+  b.mount("/again/proc", "none", b.path("fake"), "bind,dest-nofollow");
+  const auto r = b.args({"ls", "/proc"}).run();
+  CHECK(r.status == 1);
+  CHECK_THAT(test::unquoted(r.err), Contains("\"/again/proc\" cannot be mounted because it leads inside /proc"));
+}

@@ -4,53 +4,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "support/bundle.hpp"
-#include "support/catch.hpp"
+#include <utility>
 
+#include "support/catch.hpp"
+#include "support/mount_changes.hpp"
+
+using test::bound;
 using test::Bundle;
+using test::ChangedMounts;
+using test::fresh;
 using test::line_with;
+using test::list;
 using test::unquoted;
 using namespace Catch::Matchers;
 
 namespace {
-
-/// A container that waits, and a directory of the host with a file in it.
-struct Running : Bundle {
-  Running() {
-    ::mkdir(path("volume").c_str(), 0755);
-    test::spill(path("volume/file"), "of the host");
-    args({"pause"});
-  }
-  test::Result change(const std::string& verb, const std::string& mounts) {
-    test::spill(path("mounts.json"), mounts);
-    return runtime({"mounts", verb, "ID", path("mounts.json")});
-  }
-  test::Result add(const std::string& mounts) { return change("add", mounts); }
-  test::Result drop(const std::string& mounts) { return change("remove", mounts); }
-
-  /// What the first process sees, seen from outside.
-  std::string mountinfo() { return test::slurp("/proc/" + std::to_string(pid()) + "/mountinfo"); }
-  /// The flags of the mount at `point`; empty when there is none.
-  std::string flags(const std::string& point) {
-    const auto line = line_with(mountinfo(), " " + point + " ");
-    if (line.empty()) return {};
-    const auto start = line.find(" " + point + " ") + point.size() + 2;
-    return line.substr(start, line.find(' ', start) - start);
-  }
-};
-
-std::string bound(const std::string& target, const std::string& source, const std::string& options = R"("bind")") {
-  return R"({"destination":")" + target + R"(","source":")" + source + R"(","options":[)" + options + "]}";
-}
-
-std::string fresh(const std::string& type, const std::string& target, const std::string& options = "") {
-  return R"({"destination":")" + target + R"(","type":")" + type + R"(","source":")" + type + R"(","options":[)" +
-         options + "]}";
-}
-
-std::string list(const std::string& first, const std::string& second = {}, const std::string& third = {}) {
-  return "[" + first + (second.empty() ? "" : "," + second) + (third.empty() ? "" : "," + third) + "]";
-}
 
 /// The container's own directory with the name that `path` has on the host.
 std::string own_directory(const Bundle& bundle, const std::string& path) {
@@ -64,7 +32,7 @@ std::string own_directory(const Bundle& bundle, const std::string& path) {
 }  // namespace
 
 TEST_CASE("mounts add brings a directory and a file of the host") {
-  Running b;
+  ChangedMounts b;
   if (GENERATE(false, true)) b.map_ids(100000, 65536);
   b.launch();
   REQUIRE(::chmod(b.path().c_str(), 0700) == 0);  // the mapped root may not reach it
@@ -80,7 +48,7 @@ TEST_CASE("mounts add brings a directory and a file of the host") {
 }
 
 TEST_CASE("mounts add makes new file systems of the container's own") {
-  Running b;
+  ChangedMounts b;
   b.launch();
   const auto r = b.add(list(fresh("tmpfs", "/mnt", R"("ro","nosuid","size=64k","mode=0711")"), fresh("proc", "/second"),
                             fresh("mqueue", "/queue", R"("noexec")")));
@@ -96,7 +64,7 @@ TEST_CASE("mounts add makes new file systems of the container's own") {
 }
 
 TEST_CASE("what a file system is made from is the host's, too") {
-  Running b;
+  ChangedMounts b;
   ::mkdir(b.path("empty").c_str(), 0755);
   const auto same = own_directory(b, b.path("volume"));
   own_directory(b, b.path("empty"));
@@ -110,7 +78,7 @@ TEST_CASE("what a file system is made from is the host's, too") {
 }
 
 TEST_CASE("a user namespace cannot take away flags of the host's mount, nor uncover what is below one") {
-  Running b;
+  ChangedMounts b;
   b.map_ids(100000, 65536);
   REQUIRE(::mount("tmpfs", b.path("volume").c_str(), "tmpfs", MS_NOEXEC, nullptr) == 0);
   ::mkdir(b.path("volume/below").c_str(), 0755);
@@ -120,7 +88,10 @@ TEST_CASE("a user namespace cannot take away flags of the host's mount, nor unco
   const auto flags = b.flags("/mnt");
   const auto uncovered = b.add(list(bound("/tmp", "volume")));
   const auto executable = b.add(list(bound("/tmp", "volume", R"("rbind","exec")")));
-  const auto below = b.drop(list(bound("/mnt/below", "")));
+  REQUIRE(b.add(list(fresh("tmpfs", "/tmp/deep/er"))).status == 0);
+  const auto mounted = b.mountinfo();
+  const auto below = b.drop(list(fresh("tmpfs", "/tmp/../mnt/below"), fresh("tmpfs", "/tmp/deep/er")));
+  CHECK(b.mountinfo() == mounted);
   ::umount2(b.path("volume").c_str(), MNT_DETACH);
   INFO(whole.err);
   CHECK(whole.status == 0);
@@ -129,10 +100,11 @@ TEST_CASE("a user namespace cannot take away flags of the host's mount, nor unco
   CHECK_THAT(unquoted(uncovered.err), Contains("mounts[0]: ") && Contains("needs rbind"));
   CHECK(executable.status == 1);
   CHECK(below.status == 1);
+  CHECK_THAT(unquoted(below.err), Contains("mounts[0]: unmount /mnt/below: it is locked"));
 }
 
 TEST_CASE("what is bound is no peer of the host's mount") {
-  Running b;
+  ChangedMounts b;
   REQUIRE(::mount("tmpfs", b.path("volume").c_str(), "tmpfs", 0, nullptr) == 0);
   REQUIRE(::mount(nullptr, b.path("volume").c_str(), nullptr, MS_SHARED, nullptr) == 0);
   b.launch();
@@ -148,11 +120,12 @@ TEST_CASE("what is bound is no peer of the host's mount") {
 }
 
 TEST_CASE("a destination that leads out of the container stays in it") {
-  Running b;
+  ChangedMounts b;
   ::mkdir(b.path("outside").c_str(), 0755);
   REQUIRE(::symlink(b.path("outside").c_str(), b.rootfs("absolute").c_str()) == 0);
   REQUIRE(::symlink("../../../../../../../../tmp", b.rootfs("up").c_str()) == 0);
   REQUIRE(::symlink("/proc/1", b.rootfs("kernel").c_str()) == 0);
+  REQUIRE(::symlink("/", b.rootfs("again").c_str()) == 0);
   b.launch();
   const auto r = b.add(list(fresh("tmpfs", "/absolute"), fresh("tmpfs", "/up")));
   INFO(r.err);
@@ -163,13 +136,16 @@ TEST_CASE("a destination that leads out of the container stays in it") {
   const auto proc = b.add(list(fresh("tmpfs", "/kernel/fd")));
   CHECK(proc.status == 1);
   CHECK_THAT(unquoted(proc.err), Contains("leads inside /proc"));
+  const auto whole = b.add(list(bound("/again/proc", "volume", R"("bind","dest-nofollow")")));
+  CHECK(whole.status == 1);
+  CHECK_THAT(unquoted(whole.err), Contains("\"/again/proc\" cannot be mounted because it leads inside /proc"));
   const auto entry = b.add(list(bound("/kernel/environ", "volume/file", R"("bind","dest-nofollow")")));
   CHECK(entry.status == 1);
   CHECK_THAT(unquoted(entry.err), Contains("leads inside /proc"));
 }
 
 TEST_CASE("a source is the host's, whatever the container has by that name") {
-  Running b;
+  ChangedMounts b;
   const auto same = own_directory(b, b.path("volume"));
   test::spill(same + "/file", "of the container");
   b.launch();
@@ -178,7 +154,7 @@ TEST_CASE("a source is the host's, whatever the container has by that name") {
 }
 
 TEST_CASE("when one mount fails, those before it are gone") {
-  Running b;
+  ChangedMounts b;
   if (GENERATE(false, true)) b.map_ids(100000, 65536);
   b.launch();
   const auto before = b.mountinfo();
@@ -195,7 +171,7 @@ TEST_CASE("when one mount fails, those before it are gone") {
 }
 
 TEST_CASE("mounts remove unmounts the destinations, the last one first") {
-  Running b;
+  ChangedMounts b;
   if (GENERATE(false, true)) b.map_ids(100000, 65536);
   b.launch();
   const auto before = b.mountinfo();
@@ -209,7 +185,7 @@ TEST_CASE("mounts remove unmounts the destinations, the last one first") {
 }
 
 TEST_CASE("mounts remove unmounts what lies in another destination first, whatever the order") {
-  Running b;
+  ChangedMounts b;
   b.launch();
   const auto before = b.mountinfo();
   REQUIRE(b.add(list(fresh("tmpfs", "/mnt"), fresh("tmpfs", "/mnt/tree"))).status == 0);
@@ -220,7 +196,7 @@ TEST_CASE("mounts remove unmounts what lies in another destination first, whatev
 }
 
 TEST_CASE("mounts remove unmounts nothing when one destination is no mount point") {
-  Running b;
+  ChangedMounts b;
   REQUIRE(::symlink("/proc/kcore", b.rootfs("link").c_str()) == 0);
   b.launch();
   REQUIRE(b.add(list(fresh("tmpfs", "/mnt"))).status == 0);
@@ -236,11 +212,12 @@ TEST_CASE("mounts remove unmounts nothing when one destination is no mount point
   fails("/missing", "unmount /missing: No such file or directory");
   fails("/link", "there is a symbolic link on the way");
   fails("/", "is the root itself");
+  fails("/tmp/../mnt/", "mounts[1].destination: \"/tmp/../mnt/\" is given twice");
   fails("/proc/kcore", "cannot be unmounted because it is inside /proc");
 }
 
 TEST_CASE("mounts takes the list from standard input, and the states that crun takes") {
-  Running b;
+  ChangedMounts b;
   if (GENERATE(false, true)) b.map_ids(100000, 65536);
   b.create();
   b.input = list(fresh("tmpfs", "/mnt"));
@@ -263,7 +240,7 @@ TEST_CASE("mounts takes the list from standard input, and the states that crun t
 }
 
 TEST_CASE("mounts says what it cannot take") {
-  Running b;
+  ChangedMounts b;
   b.launch();
   const auto before = b.mountinfo();
   const auto fails = [&](const test::Result& r, const std::string& why) {
@@ -287,7 +264,7 @@ TEST_CASE("mounts says what it cannot take") {
 }
 
 TEST_CASE("a container without a mount namespace has no mounts to change") {
-  Running b;
+  ChangedMounts b;
   b.remove("linux.maskedPaths").remove("linux.readonlyPaths").remove("hostname").set("mounts", "[]");
   b.set("linux.namespaces", R"([{"type":"pid"}])").launch();
   const auto r = b.add(list(fresh("tmpfs", "/mnt")));
@@ -296,7 +273,7 @@ TEST_CASE("a container without a mount namespace has no mounts to change") {
 }
 
 TEST_CASE("the process that adds mounts is not seen in the container") {
-  Running b;
+  ChangedMounts b;
   b.launch();
   const auto r = b.add(list(fresh("tmpfs", "/mnt"), bound("/tmp", "volume")));
   CHECK(r.status == 0);
@@ -305,7 +282,7 @@ TEST_CASE("the process that adds mounts is not seen in the container") {
 }
 
 TEST_CASE("nothing is mounted where the first process could change the flags of it") {
-  Running b;
+  ChangedMounts b;
   if (GENERATE(false, true)) b.map_ids(100000, 65536);
   b.args({"do", "unsharemounts", "--", "say", "away", "--", "pause"}).launch();
   REQUIRE(b.outputs("away"));
@@ -314,4 +291,30 @@ TEST_CASE("nothing is mounted where the first process could change the flags of 
   CHECK(r.status == 1);
   CHECK_THAT(unquoted(r.err), Contains("has left its user or mount namespace"));
   CHECK(b.mountinfo() == before);
+}
+
+TEST_CASE("mounts remove takes away nothing that hides or protects, wherever renaming has put it") {
+  ChangedMounts b;
+  if (GENERATE(false, true)) b.map_ids(100000, 65536);
+  for (const char* name : {"one", "one/data", "one/keep", "two", "two/data", "two/keep"})
+    ::mkdir(b.rootfs(name).c_str(), 0755);
+  test::spill(b.rootfs("one/file"), "secret");
+  b.set("linux.maskedPaths", R"(["/one/data","/one/file"])").set("linux.readonlyPaths", R"(["/one/keep"])");
+  b.launch();
+  REQUIRE(b.add(list(fresh("tmpfs", "/two/data"), fresh("tmpfs", "/two/keep"))).status == 0);
+  // In the container, whose root needs no CAP_SYS_ADMIN for it: the mounts come along.
+  const auto inside = "/proc/" + std::to_string(b.pid()) + "/root/";
+  for (const auto& [from, to] : {std::pair("one", "other"), std::pair("two", "one"), std::pair("other", "two")})
+    REQUIRE(::rename((inside + from).c_str(), (inside + to).c_str()) == 0);
+  const auto before = b.mountinfo();
+  const auto fails = [&](const std::string& target, const std::string& why) {
+    const auto r = b.drop(list(fresh("tmpfs", target)));
+    CHECK(r.status == 1);
+    CHECK_THAT(unquoted(r.err), Contains("mounts[0]: unmount " + target + ": it ") && Contains(why));
+    CHECK(b.mountinfo() == before);
+  };
+  fails("/two/data", "hides a directory (linux.maskedPaths)");
+  fails("/two/file", "hides a file (linux.maskedPaths)");
+  fails("/two/keep", "keeps what it is mounted on read-only (linux.readonlyPaths)");
+  CHECK(b.drop(list(fresh("tmpfs", "/one/data"), fresh("tmpfs", "/one/keep"))).status == 0);
 }

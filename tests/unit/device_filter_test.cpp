@@ -189,6 +189,12 @@ TEST_CASE("a program that allows everything says so") {
   CHECK_FALSE(device_program({{true, "a", {}, {}, "rw"}}).allows_everything);
 }
 
+TEST_CASE("the access a is all in a rule that denies, and refused in one that allows") {
+  CHECK_NOTHROW(device_program({{false, "a", {}, {}, "a"}}));
+  CHECK_THROWS_WITH(device_program({{true, "c", 1, 3, "a"}}),
+                    "devices[0].access: \"a\" is taken only in rules that deny; one that allows names r, w, and m");
+}
+
 TEST_CASE("an access that is asked for together with another needs both") {
   const auto program = device_program({{true, "c", {}, {}, "r"}, {true, "c", 1, 3, "w"}});
   CHECK(allows(program, {character, 1, 3, read_access | write_access}));

@@ -105,6 +105,12 @@ wait for the runtime no more: ready
 )");
 }
 
+TEST_CASE("one mount cannot be removed twice") {
+  CHECK_THROWS_WITH(
+      plan_of(R"([{"destination":"/a"},{"destination":"/b"},{"destination":"/b/../a/"}])", usual, plan_removed_mounts),
+      R"(mounts[2].destination: "/b/../a/" is given twice)");
+}
+
 TEST_CASE("the host's /sys is no stand-in where the container's would be found by that name") {
   Spec spec;
   spec.mounts = decode_mounts(R"([{"destination":"/s","type":"sysfs"},{"destination":"/c","type":"cgroup2"}])");
