@@ -58,6 +58,16 @@ void add_start(InitPlan& plan, ProcessPlan& process, Fd start_fifo) {
   if (process.seccomp && !process.seccomp->notifies) add_late_filter(plan, process);
 }
 
+MountHost mounts_of(CreatePlan& request, const Extensions& wanted, bool user_namespace, FdRef pid_namespace) {
+  auto mounts = mount_host(request.host, request.spec, user_namespace, pid_namespace);
+  mounts.bundle = request.bundle;
+  mounts.cgroup_directory = request.cgroup;
+  mounts.container_ids = std::move(request.container_ids);
+  mounts.no_pivot = request.no_pivot;
+  mounts.context_option = wanted.context_option;
+  return mounts;
+}
+
 }  // namespace
 
 InitPlan plan_create(CreatePlan request) {
@@ -90,12 +100,7 @@ InitPlan plan_create(CreatePlan request) {
   const FdRef pid_namespace = add_namespaces(plan, spec.linux, namespaces);
   add_network_devices(plan, spec.linux, request.host);
 
-  auto mounts = mount_host(request.host, spec, namespaces.user, pid_namespace);
-  mounts.bundle = request.bundle;
-  mounts.cgroup_directory = request.cgroup;
-  mounts.container_ids = std::move(request.container_ids);
-  mounts.no_pivot = request.no_pivot;
-  mounts.context_option = wanted.context_option;
+  const auto mounts = mounts_of(request, wanted, namespaces.user, pid_namespace);
   add_filesystem(plan, spec, mounts);
   if (!spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty())
     plan.add(Meet{Word::hooks}, "hooks");  // config.md: after the namespaces have been created, before pivot_root
