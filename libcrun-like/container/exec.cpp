@@ -99,7 +99,8 @@ Process configured_process(const Record& record, const Config& snapshot) {
   auto text = text_of(working_directory, file);
   if (text == snapshot.text) return *snapshot.spec.process;
   auto spec = spec_in(std::move(text), file);
-  return spec.process ? std::move(*spec.process) : *snapshot.spec.process;
+  if (spec.process) return std::move(*spec.process);
+  return *snapshot.spec.process;
 }
 
 Process process_for(const ExecOptions& options, const Record& record, const Config& snapshot) {
