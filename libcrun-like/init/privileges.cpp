@@ -3,6 +3,7 @@
 // there.
 #include <linux/capability.h>
 #include <linux/keyctl.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <sys/prctl.h>
@@ -14,6 +15,7 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
+#include "init/mounts_legacy.hpp"
 #include "init/perform_process.hpp"
 
 namespace oci::init {
@@ -40,7 +42,7 @@ void capset(const CapabilitySets& sets) {
 }  // namespace
 
 void perform(const UseHostProc& /*use*/, Scene& scene) {
-  scene.proc = sys::openat(working_directory, "/proc", O_PATH | O_DIRECTORY);
+  legacy::keep_host_proc(scene);
 }
 
 void perform(const JoinKeyring& keyring, Scene& scene) {
@@ -58,24 +60,29 @@ void perform(const JoinKeyring& keyring, Scene& scene) {
 
 namespace {
 
-/// A /proc that has this process: a pid namespace that is joined is entered last, and until then its /proc has not.
-void use_proc_with_self(Scene& scene) {
-  if (::faccessat(proc_of(scene).get(), "thread-self/attr", F_OK, 0) == 0 || errno != ENOENT) return;
-  scene.proc.reset();
-  proc_of(scene);
+/// By the host's procfs where that was kept, which has every process: the container's own has none of another pid
+/// namespace.
+Fd open_attribute(Scene& scene, const std::string& path) {
+  if (!scene.host_proc) return open_proc(scene, path, O_WRONLY);
+  auto tried =
+      sys::try_openat2(scene.host_proc, path, O_WRONLY, RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+  if (tried.code != 0) throw Error::system("open /proc/" + path + " (O_WRONLY)", tried.code);
+  return std::move(tried.fd);
+}
+
+void write_attribute(Scene& scene, const std::string& file, const std::string& text) {
+  const auto path = "thread-self/attr/" + file;
+  write_all(open_attribute(scene, path), text, "/proc/" + path);
 }
 
 }  // namespace
 
 void perform(const SetLabel& label, Scene& scene) {
-  use_proc_with_self(scene);
   try {
-    const auto file = open_proc(scene, "thread-self/attr/" + label.file, O_WRONLY);
-    write_all(file, label.text, "/proc/thread-self/attr/" + label.file);
+    write_attribute(scene, label.file, label.text);
   } catch (const Error& error) {
     if (error.code() != ENOENT || label.fallback_file.empty()) throw;
-    const auto file = open_proc(scene, "thread-self/attr/" + label.fallback_file, O_WRONLY);
-    write_all(file, label.text, "/proc/thread-self/attr/" + label.fallback_file);
+    write_attribute(scene, label.fallback_file, label.text);
   }
 }
 

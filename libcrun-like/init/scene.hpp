@@ -27,7 +27,7 @@ struct Scene {
   Fd proc;                       ///< a procfs over which nothing can be mounted; see proc_of()
   Fd dev;                        ///< the tmpfs this process mounted at /dev: what is made in it needs no lookup
   Fd time_offsets;               ///< /proc/self/timens_offsets, where it cannot be opened any more when it is needed
-  Fd host_proc;                  ///< for mount(2) and umount2(2): the host's procfs, which names descriptors
+  Fd host_proc;                  ///< for mount(2), umount2(2) and labels: the host's procfs, which names descriptors
   Fd null_device;                ///< a mount of the host's /dev/null, verified; detached until the first mask
   MountFd empty_directory;       ///< what hides masked directories: one read-only tmpfs for all of them
   std::string home;              ///< what FindHome found

@@ -97,6 +97,7 @@ InitPlan plan_create(CreatePlan request) {
   add_memory_policy(plan, spec.linux);
   if (!namespaces.new_user) add_first(plan, process);  // else the runtime does it, which keeps the host's privileges
   if (namespaces.user && !process.keyring.empty()) plan.add(JoinKeyring{});
+  if (namespaces.birth == Birth::late) keep_proc_for_labels(plan, process);
   const FdRef pid_namespace = add_namespaces(plan, spec.linux, namespaces);
   add_network_devices(plan, spec.linux, request.host);
 
@@ -114,7 +115,7 @@ InitPlan plan_create(CreatePlan request) {
 
   add_machine(plan, spec);
   if (namespaces.birth != Birth::late) plan.add(NewSession{});
-  add_labels(plan, process, Proc::container);
+  add_labels(plan, process);
   // The caller's affinity (an engine's, a probe's) is not the container's: its cpuset alone says where it runs.
   plan.add(SetAffinity{});
   add_identity(plan, process);

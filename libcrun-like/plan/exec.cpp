@@ -44,7 +44,8 @@ InitPlan plan_exec(ExecPlan request) {
   if (!request.resctrl_tasks.empty()) plan.add(JoinResctrl{std::move(request.resctrl_tasks)}, "linux.intelRdt");
   add_memory_policy(plan, request.linux);
   add_first(plan, process);
-  add_labels(plan, process, Proc::host);
+  keep_proc_for_labels(plan, process);
+  add_labels(plan, process);
   if (in_user_namespace) add_raised_limits(plan, wanted);  // inside, the container's root may only lower them
   if (in_user_namespace && !process.keyring.empty()) plan.add(JoinKeyring{});
   if (request.namespaces != 0) plan.add(JoinProcess{request.first_process, request.namespaces}, "linux.namespaces");

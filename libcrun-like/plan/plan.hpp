@@ -248,7 +248,7 @@ struct SealDescriptors {
 /// A session without a terminal, or with the one that was opened.
 struct NewSession {};
 
-/// The host's /proc for labels, in a process that enters a container whose own it cannot use: before it enters.
+/// The host's /proc for labels, in a process that cannot use the container's: before it enters anything.
 struct UseHostProc {};
 
 struct Execute {

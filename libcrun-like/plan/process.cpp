@@ -199,10 +199,13 @@ std::vector<std::string> environment(const ProcessPlan& request) {
   return result;
 }
 
-void add_labels(InitPlan& plan, const ProcessPlan& request, Proc proc) {
+void keep_proc_for_labels(InitPlan& plan, const ProcessPlan& request) {
   const auto& process = request.process;
-  if (process.apparmor_profile.empty() && process.selinux_label.empty()) return;
-  if (proc == Proc::host) plan.add(UseHostProc{});
+  if (!process.apparmor_profile.empty() || !process.selinux_label.empty()) plan.add(UseHostProc{});
+}
+
+void add_labels(InitPlan& plan, const ProcessPlan& request) {
+  const auto& process = request.process;
   if (!process.apparmor_profile.empty()) {
     if (!has_apparmor()) throw Error("process.apparmorProfile: AppArmor is not enabled on this host");
     plan.add(SetLabel{"apparmor/exec", "exec", "exec " + process.apparmor_profile}, "process.apparmorProfile");
