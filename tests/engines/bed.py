@@ -19,6 +19,11 @@ SUITE = pathlib.Path(sys.argv[0]).name
 PATIENCE = 60  # seconds for one command
 
 
+def cgroups_named(prefix):
+    """Others come and go meanwhile, which os.walk takes as it is."""
+    return [pathlib.Path(place) / name for place, names, _ in os.walk(CGROUPS) for name in names if name.startswith(prefix)]
+
+
 class Bed:
     """A bundle whose program waits, and a --root; ids begin with a prefix that nothing else has."""
 
@@ -77,7 +82,7 @@ class Bed:
 
     def leftovers(self):
         found = [f"state: {path}" for path in sorted(self.root.glob("*")) if not path.name.startswith("cache:")]
-        found += [f"cgroup: {path}" for path in CGROUPS.rglob(self.prefix + "*")]
+        found += [f"cgroup: {path}" for path in cgroups_named(self.prefix)]
         found += [f"mount: {line.split()[4]}" for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
                   if str(self.work) in line]
         for process in pathlib.Path("/proc").glob("[0-9]*"):
