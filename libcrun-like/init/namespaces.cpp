@@ -75,7 +75,6 @@ void perform(const JoinNamespaces& join, Scene& scene) {
 void perform(const JoinProcess& join, Scene& scene) {
   hide();
   if (::setns(join.process.get(), join.types) < 0) throw Error::system("setns to the container's first process");
-  scene.proc.reset();  // the host's: nothing of it is needed in here
   scene.root = sys::openat(working_directory, "/", O_PATH | O_DIRECTORY);
 }
 

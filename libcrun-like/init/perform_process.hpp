@@ -39,6 +39,7 @@ void perform(const SetPersonality& personality, Scene& scene);
 
 // privileges.cpp
 void perform(const UseHostProc& use, Scene& scene);
+void perform(const ForgetHostProc& forget, Scene& scene);
 void perform(const JoinKeyring& keyring, Scene& scene);
 void perform(const SetLabel& label, Scene& scene);
 void perform(const DropBoundingSet& set, Scene& scene);

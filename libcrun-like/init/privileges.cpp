@@ -45,6 +45,10 @@ void perform(const UseHostProc& /*use*/, Scene& scene) {
   legacy::keep_host_proc(scene);
 }
 
+void perform(const ForgetHostProc& /*forget*/, Scene& scene) {
+  scene.host_proc.reset();
+}
+
 void perform(const JoinKeyring& keyring, Scene& scene) {
   // A session keyring of its own: the caller's keys are none of the container's business.
   const char* name = keyring.name.empty() ? nullptr : keyring.name.c_str();

@@ -49,6 +49,15 @@ void add_machine(InitPlan& plan, const Spec& spec) {
   }
 }
 
+/// What is still done in the host's namespaces.
+void add_beginning(InitPlan& plan, CreatePlan& request, const ProcessPlan& process, const NamespacePlan& namespaces) {
+  // What it forks later inherits the group.
+  if (!request.resctrl_tasks.empty()) plan.add(JoinResctrl{std::move(request.resctrl_tasks)}, "linux.intelRdt");
+  add_memory_policy(plan, request.spec.linux);
+  if (!namespaces.new_user) add_first(plan, process);  // else the runtime does it, which keeps the host's privileges
+  if (namespaces.user && !process.keyring.empty()) plan.add(JoinKeyring{});
+}
+
 /// The last meeting, `start` where there is one, and the filter as late as its notifications permit.
 void add_start(InitPlan& plan, ProcessPlan& process, Fd start_fifo) {
   // Nobody is there to take a listener any more once `create` has ended.
@@ -92,12 +101,9 @@ InitPlan plan_create(CreatePlan request) {
 
   InitPlan plan;
   plan.steps.reserve(usual_steps);
-  // What it forks later inherits the group.
-  if (!request.resctrl_tasks.empty()) plan.add(JoinResctrl{std::move(request.resctrl_tasks)}, "linux.intelRdt");
-  add_memory_policy(plan, spec.linux);
-  if (!namespaces.new_user) add_first(plan, process);  // else the runtime does it, which keeps the host's privileges
-  if (namespaces.user && !process.keyring.empty()) plan.add(JoinKeyring{});
-  if (namespaces.birth == Birth::late) keep_proc_for_labels(plan, process);
+  const Proc proc = namespaces.birth == Birth::late ? Proc::host : Proc::container;
+  add_beginning(plan, request, process, namespaces);
+  if (proc == Proc::host) keep_proc_for_labels(plan, process);
   const FdRef pid_namespace = add_namespaces(plan, spec.linux, namespaces);
   add_network_devices(plan, spec.linux, request.host);
 
@@ -115,7 +121,7 @@ InitPlan plan_create(CreatePlan request) {
 
   add_machine(plan, spec);
   if (namespaces.birth != Birth::late) plan.add(NewSession{});
-  add_labels(plan, process);
+  add_labels(plan, process, proc);
   // The caller's affinity (an engine's, a probe's) is not the container's: its cpuset alone says where it runs.
   plan.add(SetAffinity{});
   add_identity(plan, process);

@@ -134,6 +134,9 @@ std::string line(const SetPersonality& step) {
 std::string line(const UseHostProc& /*step*/) {
   return "use the host's /proc";
 }
+std::string line(const ForgetHostProc& /*step*/) {
+  return "close the host's /proc";
+}
 std::string line(const JoinKeyring& step) {
   return step.name.empty() ? "leave the session keyring" : "join session keyring " + step.name;
 }

@@ -45,7 +45,7 @@ InitPlan plan_exec(ExecPlan request) {
   add_memory_policy(plan, request.linux);
   add_first(plan, process);
   keep_proc_for_labels(plan, process);
-  add_labels(plan, process);
+  add_labels(plan, process, Proc::host);
   if (in_user_namespace) add_raised_limits(plan, wanted);  // inside, the container's root may only lower them
   if (in_user_namespace && !process.keyring.empty()) plan.add(JoinKeyring{});
   if (request.namespaces != 0) plan.add(JoinProcess{request.first_process, request.namespaces}, "linux.namespaces");

@@ -250,6 +250,8 @@ struct NewSession {};
 
 /// The host's /proc for labels, in a process that cannot use the container's: before it enters anything.
 struct UseHostProc {};
+/// Behind the labels: nothing of the host's is needed among the container's processes.
+struct ForgetHostProc {};
 
 struct Execute {
   std::vector<std::string> args;
@@ -264,7 +266,7 @@ using AnyAction =
                  SetSysctl, OpenTerminal, OwnStandardStreams, RunHook, SetLimit, JoinResctrl, SetOomScore, SetScheduler,
                  SetIoPriority, SetAffinity, SetMemoryPolicy, SetPersonality, JoinKeyring, SetLabel, SetUser,
                  DropBoundingSet, SetCapabilities, NoNewPrivileges, LoadSeccomp, ChangeDirectory, FindHome, FindProgram,
-                 SealDescriptors, NewSession, UseHostProc, Execute>;
+                 SealDescriptors, NewSession, UseHostProc, ForgetHostProc, Execute>;
 
 /// One of them. What a variant of so many needs to be moved and destroyed is made once, in plan.cpp: in every file that
 /// adds a step it would cost the compiler seconds.

@@ -159,6 +159,10 @@ void add_scheduling(InitPlan& plan, const ProcessPlan& request) {
              "linux.personality");
 }
 
+bool has_labels(const Process& process) {
+  return !process.apparmor_profile.empty() || !process.selinux_label.empty();
+}
+
 }  // namespace
 
 CapabilitySets capability_sets(const std::optional<Capabilities>& capabilities, const Host& host,
@@ -200,11 +204,10 @@ std::vector<std::string> environment(const ProcessPlan& request) {
 }
 
 void keep_proc_for_labels(InitPlan& plan, const ProcessPlan& request) {
-  const auto& process = request.process;
-  if (!process.apparmor_profile.empty() || !process.selinux_label.empty()) plan.add(UseHostProc{});
+  if (has_labels(request.process)) plan.add(UseHostProc{});
 }
 
-void add_labels(InitPlan& plan, const ProcessPlan& request) {
+void add_labels(InitPlan& plan, const ProcessPlan& request, Proc proc) {
   const auto& process = request.process;
   if (!process.apparmor_profile.empty()) {
     if (!has_apparmor()) throw Error("process.apparmorProfile: AppArmor is not enabled on this host");
@@ -214,6 +217,7 @@ void add_labels(InitPlan& plan, const ProcessPlan& request) {
     if (!has_selinux()) throw Error("selinux label is specified in config, but selinux is disabled or not supported");
     plan.add(SetLabel{"exec", "", process.selinux_label}, "process.selinuxLabel");
   }
+  if (proc == Proc::host && has_labels(process)) plan.add(ForgetHostProc{});
 }
 
 void add_raised_limits(InitPlan& plan, const Process& process) {

@@ -30,9 +30,11 @@ void add_first(InitPlan& plan, const ProcessPlan& request);
 /// linux.memoryPolicy, first of all: what the kernel allocates for the process from then on obeys it.
 void add_memory_policy(InitPlan& plan, const Linux& linux);
 
-void add_labels(InitPlan& plan, const ProcessPlan& request);
-/// The same early, for a process that enters a pid namespace last: the container's procfs will not have it when labels
-/// are written, and in a user namespace it may make none of the host's.
+/// Which procfs labels are written through: the container's, or the host's, which keep_proc_for_labels() has kept.
+enum class Proc : std::uint8_t { container, host };
+void add_labels(InitPlan& plan, const ProcessPlan& request, Proc proc);
+/// Before anything is entered, for a process that enters a pid namespace last: the container's procfs will not have it
+/// when labels are written, and in a user namespace it may make none of the host's.
 void keep_proc_for_labels(InitPlan& plan, const ProcessPlan& request);
 
 /// Limits above the runtime's own hard ones, where add_identity would be too late to raise them.

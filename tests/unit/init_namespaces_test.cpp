@@ -88,6 +88,17 @@ TEST_CASE("who joins a user namespace to set its clocks cannot be looked into th
         }) == 0);
 }
 
+TEST_CASE("the host's procfs is kept for labels, and not longer") {
+  init::Scene scene;
+  init::perform(UseHostProc{}, scene);
+  REQUIRE(scene.host_proc);
+  const int number = scene.host_proc.get();
+  CHECK(sys::is_proc_root(scene.host_proc));
+  init::perform(ForgetHostProc{}, scene);
+  CHECK_FALSE(scene.host_proc);
+  CHECK(::fcntl(number, F_GETFD) < 0);
+}
+
 TEST_CASE("a process that the kernel has made dumpable again is hidden again") {
   CHECK(as_user([](JoinNamespaces join) {
           init::Scene scene;
