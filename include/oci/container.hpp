@@ -167,8 +167,8 @@ class Container {
   /// Mounts of config.json's kind for a container that lives, paused or not, in their order; after a failure none of
   /// them is there. Nothing remembers them. @throws Error "container not running"
   void add_mounts(const std::vector<Mount>& mounts) const;
-  /// Unmounts their destinations, the last one first, and looks at nothing else of them. @throws Error, with nothing
-  /// unmounted, when one of them is no mount point
+  /// Unmounts their destinations, the deepest first, else the last one, and looks at nothing else of them. @throws
+  /// Error, with nothing unmounted, when one of them is no mount point
   void remove_mounts(const std::vector<Mount>& mounts) const;
   /// What it has used so far. @throws Error "container with id ID is not running"
   Statistics statistics() const;

@@ -15,6 +15,7 @@
 #include <ctime>
 #include <memory>
 
+#include "base/held_signals.hpp"
 #include "base/syscalls.hpp"
 
 namespace oci {
@@ -65,6 +66,7 @@ struct Arguments {
         env(command.env ? pointers(*command.env) : std::vector<char*>{}) {}
   Arguments(const Arguments&) = delete;
   Arguments& operator=(const Arguments&) = delete;
+  ~Arguments() = default;
 
   std::vector<std::string> path_alone;
   std::vector<char*> argv, env;
@@ -166,22 +168,17 @@ class Child {
 /// SIGPIPE neither kills the caller nor stays behind when the program does not read its input.
 class PipeSignalHeld {
  public:
-  PipeSignalHeld() noexcept {
-    ::sigemptyset(&pipe_);
-    ::sigaddset(&pipe_, SIGPIPE);
-    ::sigprocmask(SIG_BLOCK, &pipe_, &before_);
-  }
+  PipeSignalHeld() noexcept = default;
   PipeSignalHeld(const PipeSignalHeld&) = delete;
   PipeSignalHeld& operator=(const PipeSignalHeld&) = delete;
   ~PipeSignalHeld() {
     const timespec now{};
-    if (broken_) ::sigtimedwait(&pipe_, nullptr, &now);
-    ::sigprocmask(SIG_SETMASK, &before_, nullptr);
+    if (broken_) ::sigtimedwait(&signal_.held(), nullptr, &now);
   }
   void broke() noexcept { broken_ = true; }
 
  private:
-  sigset_t pipe_{}, before_{};
+  HeldSignals signal_{SIGPIPE};
   bool broken_ = false;
 };
 

@@ -90,6 +90,10 @@ unsigned long filesystem_magic(FdRef file) {
   return static_cast<unsigned long>(result.f_type);
 }
 
+bool is_same_file(const struct stat& one, const struct stat& other) noexcept {
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
 bool is_proc_root(FdRef directory) {
   static constexpr ino_t root_inode = 1;
   return filesystem_magic(directory) == PROC_SUPER_MAGIC && fstat(directory).st_ino == root_inode;

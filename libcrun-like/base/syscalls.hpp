@@ -36,6 +36,7 @@ TriedFd try_openat(FdRef dir, const std::string& path, int flags, mode_t mode = 
 TriedFd try_openat2(FdRef dir, const std::string& path, int flags, std::uint64_t resolve, mode_t mode = 0) noexcept;
 
 struct stat fstat(FdRef file);
+bool is_same_file(const struct stat& one, const struct stat& other) noexcept;
 /// stat without following a last link; nothing when there is no such file.
 std::optional<struct stat> try_fstatat(FdRef dir, const std::string& path, int flags = AT_SYMLINK_NOFOLLOW);
 /// The file system's magic number (fstatfs(2), f_type).

@@ -10,4 +10,10 @@ std::string_view cut(std::string_view& text, std::string_view separator) noexcep
   return part;
 }
 
+bool has_part(std::string_view text, std::string_view separator, std::string_view wanted) noexcept {
+  while (!text.empty())
+    if (cut(text, separator) == wanted) return true;
+  return false;
+}
+
 }  // namespace oci

@@ -9,4 +9,7 @@ namespace oci {
 /// it.
 std::string_view cut(std::string_view& text, std::string_view separator) noexcept;
 
+/// Whether `wanted` is one of the parts between separators.
+bool has_part(std::string_view text, std::string_view separator, std::string_view wanted) noexcept;
+
 }  // namespace oci

@@ -3,7 +3,6 @@
 
 #include <sys/resource.h>
 
-#include "base/log.hpp"
 #include "init/scheduling.hpp"
 #include "kernel/cgroup_manager.hpp"
 #include "kernel/id_maps.hpp"
@@ -12,17 +11,6 @@
 
 namespace oci {
 namespace {
-
-void set_oom_score(pid_t pid, int score) {
-  try {
-    in_context([] { return std::string("process.oomScoreAdj"); },
-               [&] { init::set_oom_score(std::to_string(pid), score); });
-  } catch (const Error& error) {
-    // proc(5): lowering it takes CAP_SYS_RESOURCE. Nothing else depends on it, and crun goes on, too.
-    if (error.code() != EACCES || !is_unprivileged()) throw;
-    log::warning(std::string(error.what()) + " (lowering it takes CAP_SYS_RESOURCE); it stays the caller's");
-  }
-}
 
 /// Only what needs our privileges: the child sets the rest, when it no longer needs descriptors for its mounts.
 void raise_limit(pid_t pid, const Rlimit& limit) {
@@ -44,7 +32,9 @@ void raise_limit(pid_t pid, const Rlimit& limit) {
 void adopt(pid_t pid, const Spec& spec) {
   at_path([] { return "linux"; }, [&] { write_id_maps(pid, spec.linux.uid_mappings, spec.linux.gid_mappings); });
   const auto& process = *spec.process;
-  if (process.oom_score_adj) set_oom_score(pid, *process.oom_score_adj);
+  if (process.oom_score_adj)
+    in_context([] { return std::string("process.oomScoreAdj"); },
+               [&] { init::set_oom_score(std::to_string(pid), *process.oom_score_adj, is_unprivileged()); });
   for (const auto& limit : process.rlimits) raise_limit(pid, limit);
 }
 

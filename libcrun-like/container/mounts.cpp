@@ -5,9 +5,9 @@
 #include <sys/ioctl.h>
 
 #include <array>
-#include <csignal>
 #include <utility>
 
+#include "base/held_signals.hpp"
 #include "base/syscalls.hpp"
 #include "container/entry.hpp"
 #include "container/mount_service.hpp"
@@ -41,9 +41,7 @@ struct Namespaces {
 };
 
 bool same(FdRef one, FdRef other) {
-  const auto first = sys::fstat(one);
-  const auto second = sys::fstat(other);
-  return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+  return sys::is_same_file(sys::fstat(one), sys::fstat(other));
 }
 
 /// ioctl_nsfs(2). No descriptor where that is none of this process's business: an outer or a foreign one.
@@ -116,24 +114,6 @@ Child launch(const Spec& spec, const Record& record, Namespaces& namespaces, Pla
                        FdRef(-1));
 }
 
-/// What would end the runtime waits until its process has ended: killed with it, that one would leave half of the
-/// mounts.
-class SignalsHeld {
- public:
-  SignalsHeld() noexcept {
-    sigset_t ending;
-    ::sigemptyset(&ending);
-    for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) ::sigaddset(&ending, number);
-    ::sigprocmask(SIG_BLOCK, &ending, &before_);
-  }
-  SignalsHeld(const SignalsHeld&) = delete;
-  SignalsHeld& operator=(const SignalsHeld&) = delete;
-  ~SignalsHeld() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
-
 /// The process walks the container's paths, and what serves these may keep it waiting: as long as the container lives.
 void serve(Child& child, const Pidfd& first) {
   MountService service;
@@ -157,8 +137,10 @@ void change_mounts(const StateDirectory& directory, const std::vector<Mount>& mo
   const auto spec = spec_with(mounts, directory, record);
   prepare_entry({}, false);
   auto namespaces = namespaces_of(record, *first);
-  directory.unlock();      // the container can make this take as long as it likes, and nothing else may wait for that
-  const SignalsHeld held;  // until the child has ended: declared before it
+  directory.unlock();  // the container can make this take as long as it likes, and nothing else may wait for that
+  // What would end the runtime waits until its process has ended (hence declared before it): killed with it, that one
+  // would leave half of the mounts.
+  const HeldSignals held{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
   auto child = launch(spec, record, namespaces, planner);
   serve(child, *first);
 }

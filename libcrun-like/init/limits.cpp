@@ -34,19 +34,19 @@ void perform(const SetLimit& limit, Scene& /*scene*/) {
                         std::to_string(limit.limit.rlim_max) + ")");
 }
 
-void set_oom_score(const std::string& process, int adjustment) {
-  write_file(working_directory, "/proc/" + process + "/oom_score_adj", std::to_string(adjustment));
+void set_oom_score(const std::string& process, int adjustment, bool may_be_refused) {
+  try {
+    write_file(working_directory, "/proc/" + process + "/oom_score_adj", std::to_string(adjustment));
+  } catch (const Error& error) {
+    if (error.code() != EACCES || !may_be_refused) throw;
+    log::warning("process.oomScoreAdj: " + std::string(error.what()) +
+                 " (lowering it takes CAP_SYS_RESOURCE); it stays the caller's");
+  }
 }
 
 void perform(const SetOomScore& score, Scene& /*scene*/) {
   // Still the host's /proc: this is a first step, nothing of the container has been entered.
-  try {
-    set_oom_score("self", score.adjustment);
-  } catch (const Error& error) {
-    if (error.code() != EACCES || !score.may_be_refused) throw;
-    log::warning("process.oomScoreAdj: " + std::string(error.what()) +
-                 " (lowering it takes CAP_SYS_RESOURCE); it stays the caller's");
-  }
+  set_oom_score("self", score.adjustment, score.may_be_refused);
 }
 
 int set_scheduler(pid_t process, const SetScheduler& scheduler) noexcept {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/files.hpp"
+#include "base/mountinfo.hpp"
 #include "base/text.hpp"
 #include "init/mount_calls.hpp"
 #include "init/mounts_legacy.hpp"
@@ -27,36 +28,15 @@ struct statx look_at(FdRef file) {
   return found;
 }
 
-/// A line of mountinfo, as it stands there.
-struct Line {
-  std::string_view parent, device, root, point, options, type, superblock;
-};
-
-/// proc_pid_mountinfo(5): "36 35 0:5 / /proc rw,nosuid shared:1 - proc proc rw". Empty when it is not there.
-Line line_of(std::string_view mountinfo, std::string_view id) {
-  Line found;
-  while (!mountinfo.empty()) {
-    auto line = cut(mountinfo, "\n");
-    if (cut(line, " ") != id) continue;
-    for (auto* field : {&found.parent, &found.device, &found.root, &found.point, &found.options})
-      *field = cut(line, " ");
-    while (!line.empty() && cut(line, " ") != "-") continue;
-    found.type = cut(line, " ");
-    cut(line, " ");  // source
-    found.superblock = line;
-    break;
-  }
-  return found;
-}
-
-bool has_option(std::string_view options, std::string_view option) {
-  while (!options.empty())
-    if (cut(options, ",") == option) return true;
-  return false;
+/// Empty when it is not there.
+MountLine line_of(std::string_view mountinfo, std::string_view id) {
+  while (!mountinfo.empty())
+    if (const auto line = cut_mount_line(mountinfo); line.id == id) return line;
+  return {};
 }
 
 /// Whether it shows what it is mounted on: the two names move together, whatever is renamed.
-bool is_bound_to_itself(const Line& mount, const Line& parent) {
+bool is_bound_to_itself(const MountLine& mount, const MountLine& parent) {
   if (mount.device != parent.device || !mount.point.starts_with(parent.point)) return false;
   std::string covered(parent.root == "/" ? "" : parent.root);
   covered.append(mount.point, parent.point == "/" ? 0 : parent.point.size());
@@ -69,8 +49,8 @@ void check_removable(const struct statx& mount, const std::string& attempt, Scen
   if (is_null) throw Error(attempt + ": it is /dev/null, which hides a file (linux.maskedPaths)", EPERM);
   const auto mounts = read_file(scene.host_proc, "self/mountinfo", std::size_t{64} << 20U);
   const auto line = line_of(mounts, std::to_string(mount.stx_mnt_id));
-  if (!has_option(line.options, "ro")) return;
-  if (line.type == "tmpfs" && has_option(line.superblock, "nr_inodes=1"))
+  if (!has_part(line.options, ",", "ro")) return;
+  if (line.type == "tmpfs" && has_part(line.superblock, ",", "nr_inodes=1"))
     throw Error(attempt + ": it is a tmpfs that hides a directory (linux.maskedPaths)", EPERM);
   if (is_bound_to_itself(line, line_of(mounts, line.parent)))
     throw Error(attempt + ": it keeps what it is mounted on read-only (linux.readonlyPaths)", EPERM);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/files.hpp"
-#include "base/text.hpp"
+#include "base/mountinfo.hpp"
 #include "init/mount_calls.hpp"
 #include "init/mounts_legacy.hpp"
 #include "init/perform_mounts.hpp"
@@ -53,19 +53,14 @@ void bind_before(const BindRoot& step, Scene& scene) {
   scene.root = sys::openat(working_directory, step.rootfs, O_PATH | O_DIRECTORY);
 }
 
-/// Mount points of every procfs and sysfs of the host that is whole, innermost last (proc_pid_mountinfo(5)):
-/// "36 35 0:5 / /proc rw,nosuid shared:1 - proc proc rw".
+/// Mount points of every procfs and sysfs of the host that is whole, innermost last.
 std::vector<std::string> whole_kernel_trees(std::string_view mountinfo, const std::string& rootfs) {
   std::vector<std::string> points;
   while (!mountinfo.empty()) {
-    auto line = cut(mountinfo, "\n");
-    for (int skipped = 0; skipped < 3; ++skipped) cut(line, " ");
-    const auto root = cut(line, " ");
-    const std::string point = unescape_mountinfo(cut(line, " "));
-    while (!line.empty() && cut(line, " ") != "-") continue;
-    const auto type = cut(line, " ");
+    const auto line = cut_mount_line(mountinfo);
+    const std::string point = unescape_mountinfo(line.point);
     const bool ours = point == rootfs || point.starts_with(rootfs + "/");
-    if (root == "/" && !ours && (type == "proc" || type == "sysfs")) points.push_back(point);
+    if (line.root == "/" && !ours && (line.type == "proc" || line.type == "sysfs")) points.push_back(point);
   }
   return points;
 }

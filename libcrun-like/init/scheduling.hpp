@@ -7,8 +7,9 @@ namespace oci::init {
 
 constexpr pid_t this_process = 0;
 
-/// `process`: a number, or "self"; by the host's /proc. @throws Error
-void set_oom_score(const std::string& process, int adjustment);
+/// `process`: a number, or "self"; by the host's /proc. Where it may be refused, being refused it is a warning:
+/// lowering it takes CAP_SYS_RESOURCE (proc(5)), nothing else depends on it, and crun goes on, too. @throws Error
+void set_oom_score(const std::string& process, int adjustment, bool may_be_refused);
 
 /// The errno, or 0.
 int set_scheduler(pid_t process, const SetScheduler& scheduler) noexcept;

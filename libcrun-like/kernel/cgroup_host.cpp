@@ -3,6 +3,7 @@
 #include <sys/vfs.h>
 
 #include "base/files.hpp"
+#include "base/mountinfo.hpp"
 #include "base/syscalls.hpp"
 #include "base/text.hpp"
 #include "kernel/cgroup.hpp"
@@ -10,31 +11,18 @@
 namespace oci {
 namespace {
 
-constexpr std::string_view blank = " ";
-
 bool is_cgroup2(const char* path) noexcept {
   struct statfs result {};
   return ::statfs(path, &result) == 0 && result.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-bool has_word(std::string_view words, std::string_view wanted) {
-  while (!words.empty())
-    if (cut(words, ",") == wanted) return true;
-  return false;
-}
-
 }  // namespace
 
 std::string find_cgroup_mount(std::string_view mountinfo, std::string_view type, std::string_view controller) {
-  static constexpr int fields_before_mount_point = 4;
   while (!mountinfo.empty()) {
-    std::string_view line = cut(mountinfo, "\n");
-    for (int i = 0; i < fields_before_mount_point; ++i) cut(line, blank);
-    const auto mount_point = cut(line, blank);
-    cut(line, " - ");  // optional fields end there
-    if (cut(line, blank) != type) continue;
-    cut(line, blank);  // the source
-    if (controller.empty() || has_word(line, controller)) return unescape_mountinfo(mount_point);
+    const auto line = cut_mount_line(mountinfo);
+    if (line.type == type && (controller.empty() || has_part(line.superblock, ",", controller)))
+      return unescape_mountinfo(line.point);
   }
   return {};
 }

@@ -98,8 +98,7 @@ class Inhabitant {
 
 bool is_own(FdRef user_namespace) {
   const auto own = sys::try_fstatat(working_directory, "/proc/self/ns/user", 0);
-  const auto other = sys::fstat(user_namespace);
-  return own && own->st_dev == other.st_dev && own->st_ino == other.st_ino;
+  return own && sys::is_same_file(*own, sys::fstat(user_namespace));
 }
 
 IdMaps maps_in(const std::string& directory) {

@@ -2,27 +2,23 @@
 #include "kernel/mountinfo.hpp"
 
 #include <charconv>
-#include <utility>
 
 #include "base/files.hpp"
-#include "base/text.hpp"
+#include "base/mountinfo.hpp"
 
 namespace oci {
 
 std::vector<MountEntry> parse_mountinfo(std::string_view text) {
   std::vector<MountEntry> entries;
   while (!text.empty()) {
-    auto line = cut(text, "\n");
-    MountEntry entry;
-    const auto id = cut(line, " ");
-    if (std::from_chars(id.data(), id.data() + id.size(), entry.id).ec != std::errc{}) continue;
-    cut(line, " ");  // parent
-    cut(line, " ");  // device
-    entry.root = unescape_mountinfo(cut(line, " "));
-    entry.point = unescape_mountinfo(cut(line, " "));
-    while (!line.empty() && cut(line, " ") != "-") continue;
-    entry.type = cut(line, " ");
-    if (!entry.type.empty()) entries.push_back(std::move(entry));
+    const auto line = cut_mount_line(text);
+    std::uint64_t id = 0;
+    if (std::from_chars(line.id.data(), line.id.data() + line.id.size(), id).ec != std::errc{}) continue;
+    if (line.type.empty()) continue;
+    entries.push_back({.id = id,
+                       .root = unescape_mountinfo(line.root),
+                       .point = unescape_mountinfo(line.point),
+                       .type = std::string(line.type)});
   }
   return entries;
 }

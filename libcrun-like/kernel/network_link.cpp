@@ -104,9 +104,7 @@ NetworkNamespace NetworkNamespace::of(const Pidfd& process) {
 }
 
 bool NetworkNamespace::operator==(const NetworkNamespace& other) const {
-  const auto one = sys::fstat(file_);
-  const auto two = sys::fstat(other.file_);
-  return one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+  return sys::is_same_file(sys::fstat(file_), sys::fstat(other.file_));
 }
 
 std::optional<NetworkLink> NetworkNamespace::answer(const RouteRequest& request) {

@@ -68,7 +68,7 @@ bool is_own_namespace(const Namespace& entry) {
   const auto own =
       sys::try_fstatat(working_directory, "/proc/self/ns/" + std::string(name_of(entry.type).proc_name), 0);
   const auto other = sys::try_fstatat(working_directory, entry.path, 0);
-  return own && other && own->st_dev == other->st_dev && own->st_ino == other->st_ino;
+  return own && other && sys::is_same_file(*own, *other);
 }
 
 FdRef add_namespaces(InitPlan& plan, const Linux& linux, const NamespacePlan& namespaces) {

@@ -143,6 +143,13 @@ bool is_undumpable(pid_t pid) {
   return ::stat(("/proc/" + std::to_string(pid) + "/environ").c_str(), &status) == 0 && status.st_uid == 0;
 }
 
+/// The container runs, and the caller is told.
+void check_warning(Rootless& r, const std::string& warning) {
+  const auto adapted = r.run();
+  CHECK(adapted.status == 0);
+  CHECK_THAT(adapted.err, Contains(warning));
+}
+
 }  // namespace
 
 TEST_CASE("an ordinary user runs what spec --rootless describes") {
@@ -216,9 +223,7 @@ TEST_CASE("without newuidmap there is an error for who asks for it, and a warnin
   Rootless r;
   r.subordinate_ids();
   r.environment = "PATH=/nowhere";
-  const auto adapted = r.run();
-  CHECK(adapted.status == 0);
-  CHECK_THAT(adapted.err, Contains("newuidmap is in no directory of $PATH: install uidmap"));
+  check_warning(r, "newuidmap is in no directory of $PATH: install uidmap");
   r.b.map_ids(subordinate, 10);
   CHECK_THAT(r.run().err, Contains("linux.uidMappings: ") && Contains("newuidmap is in no directory of $PATH"));
 }
@@ -227,9 +232,7 @@ TEST_CASE("newuidmap below no_new_privs is not tried, and the reason given") {
   Rootless r;
   r.subordinate_ids();
   r.setpriv = "--no-new-privs";
-  const auto adapted = r.run();
-  CHECK(adapted.status == 0);
-  CHECK_THAT(adapted.err, Contains("the caller has no_new_privs"));
+  check_warning(r, "the caller has no_new_privs");
 }
 
 TEST_CASE("an ordinary user's container goes through its life") {

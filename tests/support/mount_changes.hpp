@@ -6,6 +6,7 @@
 #include <string>
 
 #include "support/bundle.hpp"
+#include "support/catch.hpp"
 
 namespace test {
 
@@ -46,6 +47,13 @@ inline std::string fresh(const std::string& type, const std::string& target, con
 
 inline std::string list(const std::string& first, const std::string& second = {}, const std::string& third = {}) {
   return "[" + first + (second.empty() ? "" : "," + second) + (third.empty() ? "" : "," + third) + "]";
+}
+
+/// Status 1, and why.
+inline void check_refusal(const Result& result, const std::string& why) {
+  INFO(result.err);
+  CHECK(result.status == 1);
+  CHECK_THAT(unquoted(result.err), Catch::Matchers::Contains(why));
 }
 
 }  // namespace test
