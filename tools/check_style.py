@@ -20,6 +20,7 @@ INCLUDES = [
     (r"<yajl/", ["libcrun-like/base/json.cpp"], "one file knows the parser"),
     (r"<seccomp\.h>", ["libcrun-like/kernel/seccomp*.cpp"], "one mechanism, one place"),
     (r"<systemd/", ["src/systemd/*"], "the runtime itself is static and loads no library"),
+    (r'"kernel_call\.hpp"', ["src/readonly_clone.cpp", "src/before_start.cpp"], "libc's calls wherever there is libc"),
     (r"<cap-ng\.h>", ["libcrun-like/spec/names.cpp"], "names and numbers only; the child calls capset itself"),
 ]
 
@@ -34,7 +35,7 @@ CALLS = [
       "libcrun-like/container/foreign_procfs.cpp",  # a procfs for kernels before 6.17
       "libcrun-like/container/id_mapper.cpp",  # the same for what needs privileges over a file system
       "libcrun-like/container/restore_root.cpp",  # for CRIU, in a namespace of the runtime's own
-      "src/sealed_exe.cpp"],
+     ],
      "mounts are made under init/ only"),
     (r"(fork|vfork|clone|system|popen|posix_spawnp?)\(", ["libcrun-like/base/command.cpp",
      "libcrun-like/kernel/criu.cpp",  # whose child outlives a call, and takes descriptors

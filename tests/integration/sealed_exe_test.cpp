@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
@@ -18,6 +19,11 @@ namespace {
 
 constexpr std::size_t most = 256 << 20U;
 
+std::string beside_this_program(const char* name) {
+  auto path = sys::readlinkat(working_directory, "/proc/self/exe");
+  return path.replace(path.rfind('/') + 1, path.npos, name);
+}
+
 /// A copy of the victim program, in a directory of its own, that may be destroyed.
 struct Victim {
   std::string directory;
@@ -25,13 +31,12 @@ struct Victim {
   std::string original;
   std::string content;
 
-  Victim() {
+  explicit Victim(const char* program = "sealed_victim") {
     std::array<char, 32> name{"/var/tmp/sealed_exe_XXXXXX"};
     REQUIRE(::mkdtemp(name.data()));
     directory = name.data();
     path = directory + "/victim";
-    original = sys::readlinkat(working_directory, "/proc/self/exe");
-    original.replace(original.rfind('/') + 1, original.npos, "sealed_victim");
+    original = beside_this_program(program);
     content = read_file(working_directory, original, most);
     write_all(sys::openat(working_directory, path, O_WRONLY | O_CREAT | O_EXCL, 0755), content, path);
   }
@@ -64,8 +69,60 @@ void needs_remapping() {
 #endif
 }
 
+constexpr const char* early = "sealed_before_start";
+
+/// Only static programs are entered by the kernel itself.
+void needs_early_sealing() {
+  needs_remapping();
+  if (::access(beside_this_program(early).c_str(), X_OK) != 0)
+    test::skip("the runtime is no static program for x86-64");
+}
+
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != text.npos;
+}
+
+void check_attack(const Victim& victim, const std::string& mode) {
+  const auto output = victim.run(mode + " attack");
+  CAPTURE(output);
+  CHECK(contains(output, "sealed: yes"));
+  std::istringstream lines(output);
+  int reads = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line == "read: POSSIBLE")
+      ++reads;
+    else
+      CHECK_FALSE(contains(line, "POSSIBLE"));
+  }
+  CHECK(reads == 2);
+  CHECK(victim.unharmed());
+}
+
+void check_maps(const Victim& victim, const std::string& mode) {
+  CHECK(contains(victim.run("plain maps"), victim.path + "\n"));
+  auto sealed = victim.run(mode + " maps");
+  const auto arguments = victim.path + '\0' + mode + '\0' + "maps" + '\0';
+  CAPTURE(sealed);
+  REQUIRE(sealed.size() > arguments.size());
+  CHECK(sealed.substr(sealed.size() - arguments.size()) == arguments);
+  sealed.resize(sealed.size() - arguments.size());
+  CHECK_FALSE(contains(sealed, victim.path));
+  CHECK_FALSE(contains(sealed, "memfd"));
+}
+
+/// Of the first mappings: the program's own come before the heap.
+std::string protections(const std::string& maps) {
+  std::string found;
+  std::istringstream lines(maps);
+  for (std::string line; std::getline(lines, line) && !contains(line, "[heap]");)
+    if (contains(line, "-") && contains(line, " ")) found += line.substr(line.find(' ') + 1, 4) + " ";
+  return found;
+}
+
+void check_protections(const Victim& victim, const std::string& mode) {
+  const auto sealed = protections(victim.run(mode + " maps"));
+  CHECK(sealed == protections(victim.run("plain maps")));
+  CHECK_FALSE(contains(sealed, "wx"));
 }
 
 }  // namespace
@@ -89,20 +146,7 @@ TEST_CASE("a sealed executable is not overwritten when its process has ended") {
 
 TEST_CASE("no path leads from a sealed process to its file") {
   needs_remapping();
-  const Victim victim;
-  const auto output = victim.run("sealed attack");
-  CAPTURE(output);
-  CHECK(contains(output, "sealed: yes"));
-  std::istringstream lines(output);
-  int reads = 0;
-  for (std::string line; std::getline(lines, line);) {
-    if (line == "read: POSSIBLE")
-      ++reads;
-    else
-      CHECK_FALSE(contains(line, "POSSIBLE"));
-  }
-  CHECK(reads == 2);
-  CHECK(victim.unharmed());
+  check_attack(Victim{}, "sealed");
 }
 
 TEST_CASE("a plain process gives way to at least one of the same attacks") {
@@ -113,31 +157,44 @@ TEST_CASE("a plain process gives way to at least one of the same attacks") {
 
 TEST_CASE("no mapping of the original file is left, and ps still sees the arguments") {
   needs_remapping();
-  const Victim victim;
-  const auto plain = victim.run("plain maps");
-  CHECK(contains(plain, victim.path + "\n"));
-  auto sealed = victim.run("sealed maps");
-  const std::string arguments = victim.path + std::string("\0sealed\0maps\0", 13);
-  CAPTURE(sealed);
-  REQUIRE(sealed.size() > arguments.size());
-  CHECK(sealed.substr(sealed.size() - arguments.size()) == arguments);
-  sealed.resize(sealed.size() - arguments.size());
-  CHECK_FALSE(contains(sealed, victim.path));
+  check_maps(Victim{}, "sealed");
 }
 
 TEST_CASE("relocated data stays read-only in a sealed process") {
   needs_remapping();
-  const Victim victim;
-  const auto protections = [](const std::string& maps) {
-    std::string found;  // of the first mappings: the program's own come before the heap
-    std::istringstream lines(maps);
-    for (std::string line; std::getline(lines, line) && !contains(line, "[heap]");)
-      if (contains(line, "-") && contains(line, " ")) found += line.substr(line.find(' ') + 1, 4) + " ";
-    return found;
-  };
-  const auto sealed = protections(victim.run("sealed maps"));
-  CHECK(sealed == protections(victim.run("plain maps")));
-  CHECK_FALSE(contains(sealed, "wx"));
+  check_protections(Victim{}, "sealed");
+}
+
+TEST_CASE("a static program is sealed before its start") {
+  needs_early_sealing();
+  const Victim victim(early);
+  CHECK(contains(victim.run("plain maps"), "sealed: no"));
+  check_attack(victim, "run");
+  check_maps(victim, "run");
+  check_protections(victim, "run");
+  CHECK(contains(victim.run("run linger " + victim.original), "write when it has ended: E"));
+  CHECK(victim.unharmed());
+}
+
+TEST_CASE("what cannot be sealed before its start is a program like any other") {
+  needs_early_sealing();
+  const Victim victim(early);
+  const std::string weak = "setpriv --bounding-set -sys_admin,-checkpoint_restore --inh-caps=-all ";
+  const auto output = victim.run("run maps", weak);
+  CAPTURE(output);
+  CHECK(contains(output, "sealed: no"));
+  CHECK(contains(output, victim.path + "\n"));
+  CHECK_FALSE(contains(output, "status"));
+  CHECK(contains(victim.run("sealed maps run", weak), "/memfd:runc_cloned:/proc/self/exe (deleted)"));
+}
+
+TEST_CASE("nobody's memory is changed by sealing before the start") {
+  needs_early_sealing();
+  const Victim victim(early);
+  // The environment and the arguments decide where things are; none and many of them.
+  CHECK(contains(victim.run("run maps", "env -i "), "sealed: yes"));
+  CHECK(contains(victim.run("run maps " + std::string(100000, 'x')), "sealed: yes"));
+  CHECK(contains(victim.run("run zeros"), "zeros: 65536"));
 }
 
 TEST_CASE("where the kernel refuses to exchange the executable, a sealed copy is executed") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a container could do to the program that made it: the tests run private copies of this one.
-//   sealed_victim {plain|sealed} {attack|maps|cost [TIMES]|linger OTHER_COPY}
+//   sealed_victim {plain|sealed|run} {attack|maps|cost [TIMES]|linger OTHER_COPY|zeros}
+// "run" seals nothing by itself: it is the word that makes src/before_start.cpp do it.
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -21,6 +22,9 @@
 namespace {
 
 using namespace oci;
+
+/// .bss: its first bytes share a page with what the file holds.
+std::array<char, 65536> never_written;
 
 void report(const char* attempt, bool possible) {
   std::printf("%s: %s\n", attempt, possible ? "POSSIBLE" : ::strerrorname_np(errno));
@@ -104,6 +108,8 @@ int main(int argc, char** argv) {
   if (act == "cost") return measure(argc > 3 ? std::stoul(argv[3]) : 200), 0;
   if (mode == "sealed") oci::seal_executable();
   std::printf("sealed: %s\n", oci::is_executable_sealed() ? "yes" : "no");
+  if (act == "zeros")
+    return std::printf("zeros: %td\n", std::count(never_written.begin(), never_written.end(), '\0')), 0;
   if (act == "maps") {
     const auto text = oci::read_file(oci::working_directory, "/proc/self/maps") +
                       oci::read_file(oci::working_directory, "/proc/self/cmdline");

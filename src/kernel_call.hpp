@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// System calls without libc: no errno, so no thread-local storage, which a program does not have before its start.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__x86_64__)
+#define OCI_RUNS_BEFORE_START 1
+#else
+#include <unistd.h>
+#endif
+
+namespace oci {
+
+#if defined(__x86_64__)
+/// @returns what the kernel returns: an error is its negated number (syscall(2), "Architecture calling conventions").
+inline long kernel_call(long number, long a, long b, long c, long d, long e, long f) noexcept {
+  long result;
+  register long r10 asm("r10") = d;
+  register long r8 asm("r8") = e;
+  register long r9 asm("r9") = f;
+  asm volatile("syscall"
+               : "=a"(result)
+               : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+               : "rcx", "r11", "memory");
+  return result;
+}
+#else
+/// Nothing runs before the start here: libc's, where every error is -1.
+inline long kernel_call(long number, long a, long b, long c, long d, long e, long f) noexcept {
+  return ::syscall(number, a, b, c, d, e, f);
+}
+#endif
+
+/// An argument as the kernel takes it.
+template <class T>
+long word(T value) noexcept {
+  return static_cast<long>(value);
+}
+template <class T>
+long word(T* pointer) noexcept {
+  return static_cast<long>(reinterpret_cast<std::uintptr_t>(pointer));
+}
+
+template <class... T>
+long kernel(long number, T... arguments) noexcept {
+  long words[6] = {word(arguments)...};
+  return kernel_call(number, words[0], words[1], words[2], words[3], words[4], words[5]);
+}
+
+}  // namespace oci
