@@ -84,7 +84,9 @@ void Creation::stand() {
              .poststart = spec_.hooks.poststart,
              .poststop = spec_.hooks.poststop};
   use_container_paths(spec_, record_.rootfs);
-  for (auto& entry : offer_notify_socket(spec_, state_)) inheritance_.extra_env.push_back(std::move(entry));
+  auto notify = offer_notify_socket(spec_, state_);
+  offers_notify_socket_ = !notify.empty();
+  for (auto& entry : notify) inheritance_.extra_env.push_back(std::move(entry));
   state_.remember("bundle", record_.bundle);
   if (!record_.cgroup.empty()) state_.remember("cgroup", record_.cgroup);
   if (mounts_in_host_view(spec_)) remember_host_view(state_, record_.rootfs);
@@ -96,9 +98,10 @@ void Creation::stand() {
                set_up_from_outside();
                // The process is at its mounts, and nobody has to wait for this. A Fork would give it another number.
                written_ahead_ = !child_->will_fork() && write_ahead();
+               if (may_go_at_once()) let_go();
                in_context([] { return std::string("error during container init"); }, [&] { serve(); });
                save();
-               if (starter_ == Starter::later_command) child_->answer(Word::go);
+               if (starter_ == Starter::later_command) let_go();
              });
 }
 
@@ -245,9 +248,21 @@ void Creation::save() {
   wrote_pid_file_ = write_pid_file(options_.pid_file, record_.pid);
 }
 
+/// Whether the process need not wait when it comes to its start: limits and device rules are in force by then, and what is
+/// left for this side does not concern it.
+bool Creation::may_go_at_once() const noexcept {
+  return starter_ == Starter::this_process && written_ahead_ && !offers_notify_socket_ && !delegated_->is_wanted() &&
+         child_->says_only(Word::start);
+}
+
+void Creation::let_go() {
+  child_->answer(Word::go);
+  let_go_ = true;
+}
+
 bool Creation::start() {
   timing::phase("start");
-  child_->answer(Word::go);
+  if (!let_go_) let_go();
   try {
     while (child_->next()) continue;
   } catch (Error& error) {

@@ -58,6 +58,8 @@ class Creation {
   void serve();
   void serve(Message message);
   bool write_ahead();
+  bool may_go_at_once() const noexcept;
+  void let_go();
   void save();
   void take_back() noexcept;
 
@@ -78,7 +80,9 @@ class Creation {
   MountService mounts_;
   std::optional<NetworkDevices> network_devices_;
   Fd terminal_;
+  bool offers_notify_socket_ = false;
   bool written_ahead_ = false;
+  bool let_go_ = false;  ///< the program may run
   bool wrote_pid_file_ = false;
   bool ran_hooks_ = false;
   bool kept_ = false;

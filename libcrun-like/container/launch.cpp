@@ -258,6 +258,14 @@ void Child::say(const Message& message, FdRef attached) const {
   throw Error::system("answer the container's process", code);
 }
 
+bool Child::says_only(Word word) const noexcept {
+  return std::ranges::all_of(plan_.steps, [word](const Step& step) {
+    for (auto other = Word::adopt; other < Word::failure; other = static_cast<Word>(static_cast<int>(other) + 1))
+      if (other != word && may_say(step.action, other)) return false;
+    return true;
+  });
+}
+
 bool Child::will_fork() const noexcept {
   return std::ranges::any_of(plan_.steps, [](const Step& step) { return std::holds_alternative<Fork>(step.action); });
 }

@@ -45,6 +45,8 @@ class Child {
   /// Whether the Error that next() threw is execve(2)'s: every other step had succeeded.
   bool failed_to_execute() const noexcept { return failed_to_execute_; }
 
+  /// Whether nothing else is asked of this side than one answer to `word`.
+  bool says_only(Word word) const noexcept;
   /// Whether its number may change: whether a Fork lies before it.
   bool will_fork() const noexcept;
   /// The process that lives in the container, as this side counts it. After a Fork it is the sibling.

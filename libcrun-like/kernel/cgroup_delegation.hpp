@@ -24,6 +24,8 @@ class DelegatedCgroup {
   /// @throws Error where none can be made below `cgroup`, the container's
   DelegatedCgroup(const Spec& spec, std::string cgroup);
 
+  /// Whether the annotation is set.
+  bool is_wanted() const noexcept { return !below_.empty(); }
   /// Makes it, gives it to the container's user, and moves `process` there, if the annotation is set.
   void enter(pid_t process) const;
 
