@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the kernel enters the static program: in front of libc's _start, when nothing has been relocated. A command
-// that will enter a container leaves the mount of its own file here, where that is cheapest (readonly_clone.cpp).
-// Nothing is lost where it does not succeed: seal_executable() looks again.
-#include <elf.h>
-#include <link.h>
+// Where the kernel enters the static program: in front of libc's _start, when nothing has been relocated. Two things
+// are cheapest here. A command that will enter a container leaves the mount of its own file (readonly_clone.cpp). And
+// the pages that will be written to anyway are asked for at once, instead of by one page fault each. Nothing is lost
+// where the kernel refuses: seal_executable() looks again, and pages come when they are touched.
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include <cstdint>
 
 #include "kernel_call.hpp"
+#include "program_image.hpp"
 #include "readonly_clone.hpp"
 
 #ifdef OCI_RUNS_BEFORE_START
@@ -26,7 +28,7 @@ before_start:
   movq %rdx, %r12
   movq %rsp, %rdi
   andq $-16, %rsp
-  call oci_leave_original_mount
+  call oci_prepare_start
   movq %rbx, %rsp
   movq %r12, %rdx
   jmp  _start
@@ -46,7 +48,7 @@ bool is(const char* word, const char (&verb)[longest_verb]) noexcept {
   return word[i] == verb[i];
 }
 
-/// Too often rather than too seldom: a container may have a command's name.
+/// Too often rather than too seldom: a container may have a command's name, and the program may.
 bool may_enter_a_container(char* const* arguments) noexcept {
   for (; *arguments != nullptr; ++arguments)
     for (const auto& verb : entering)
@@ -73,15 +75,34 @@ InitialStack read_stack(char* const* arguments, char* const* environment) noexce
   return stack;
 }
 
+void leave_original_mount(const InitialStack& stack) noexcept {
+  if (!on_readonly_mount() && !is_out_of_reach()) become_readonly_clone(stack, Data::as_in_the_file);
+}
+
+void write_ahead(std::uintptr_t start, std::uintptr_t size) noexcept {
+  kernel(SYS_madvise, start, size, MADV_POPULATE_WRITE);  // Linux 5.14
+}
+
+/// Relocation writes to each page of the data, and each command to most of what is zero; and to so much of its stack.
+void populate(std::uintptr_t top_of_stack, std::uintptr_t page) noexcept {
+  constexpr std::uintptr_t stack_pages = 4;
+  for (const auto& header : program_headers()) {
+    if (header.p_type != PT_LOAD || (header.p_flags & PF_W) == 0) continue;
+    const auto start = pages_of(header, load_bias(), page).start;
+    write_ahead(start, ((load_bias() + header.p_vaddr + header.p_memsz + page - 1) & ~(page - 1)) - start);
+  }
+  write_ahead((top_of_stack & ~(page - 1)) - stack_pages * page, stack_pages * page);
+}
+
 }  // namespace
 }  // namespace oci
 
-extern "C" [[gnu::visibility("hidden")]] void oci_leave_original_mount(const long* stack) noexcept {
+extern "C" [[gnu::visibility("hidden")]] void oci_prepare_start(const long* stack) noexcept {
   auto* const* arguments = reinterpret_cast<char* const*>(stack + 1);
-  if (*stack < 2 || !oci::may_enter_a_container(arguments + 1)) return;
-  if (oci::on_readonly_mount() || oci::is_out_of_reach()) return;
   const auto laid_out = oci::read_stack(arguments, arguments + *stack + 1);
-  if (laid_out.page_size != 0) oci::become_readonly_clone(laid_out, oci::Data::as_in_the_file);
+  if (laid_out.page_size == 0) return;
+  if (oci::may_enter_a_container(arguments)) oci::leave_original_mount(laid_out);
+  oci::populate(oci::address(stack), laid_out.page_size);
 }
 
 #endif

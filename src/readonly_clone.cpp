@@ -13,9 +13,7 @@
 // pages have to be copied, moved, and touched again, which takes several times as long.
 #include "readonly_clone.hpp"
 
-#include <elf.h>
 #include <fcntl.h>
-#include <link.h>
 #include <linux/mount.h>
 #include <linux/prctl.h>
 #include <linux/stat.h>
@@ -24,24 +22,14 @@
 #include <sys/vfs.h>
 
 #include <cstddef>
-#include <span>
 
 #include "kernel_call.hpp"
-
-/// The program's ELF header where it is mapped; the linker's name for it.
-// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
-extern "C" [[gnu::visibility("hidden")]] const ElfW(Ehdr) __ehdr_start;
+#include "program_image.hpp"
 
 namespace oci {
 namespace {
 
 constexpr const char* own_file = "/proc/self/exe";
-
-/// Headers have addresses as numbers.
-template <class T = void>
-T* pointer(std::uintptr_t address) noexcept {
-  return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr)
-}
 
 bool is_error(long result) noexcept {
   return result < 0 && result > -4096;  // of mmap(2), too: no address lies there
@@ -62,18 +50,6 @@ class Descriptor {
   long number_;
 };
 
-std::span<const ElfW(Phdr)> program_headers() noexcept {
-  const auto first = reinterpret_cast<std::uintptr_t>(&__ehdr_start) + __ehdr_start.e_phoff;
-  return {pointer<const ElfW(Phdr)>(first), __ehdr_start.e_phnum};
-}
-
-/// What to add to an address in the file to have it in memory. The first segment begins with the ELF header.
-std::uintptr_t load_bias() noexcept {
-  for (const auto& header : program_headers())
-    if (header.p_type == PT_LOAD) return reinterpret_cast<std::uintptr_t>(&__ehdr_start) - header.p_vaddr;
-  return 0;
-}
-
 /// /proc/self/fd/N of the mount; a clone of a file's mount has the file as its root.
 Descriptor open_through(const Descriptor& mount) noexcept {
   char path[32] = "/proc/self/fd/";
@@ -93,20 +69,6 @@ bool is_this_program(const Descriptor& file) noexcept {
   for (std::size_t i = 0; i < size; ++i)
     if (bytes[i] != mapped[i]) return false;
   return true;
-}
-
-/// The whole pages that hold a segment's part of the file.
-struct Pages {
-  std::uintptr_t start;
-  std::uintptr_t size;
-  std::uintptr_t offset;    // in the file
-  std::uintptr_t file_end;  // address behind the last byte that is the file's
-};
-
-Pages pages_of(const ElfW(Phdr) & header, std::uintptr_t bias, std::uintptr_t page) noexcept {
-  const auto end = bias + header.p_vaddr + header.p_filesz;
-  const auto start = (bias + header.p_vaddr) & ~(page - 1);
-  return {start, ((end + page - 1) & ~(page - 1)) - start, header.p_offset & ~(page - 1), end};
 }
 
 bool map(const Pages& pages, int protection, const Descriptor& file) noexcept {

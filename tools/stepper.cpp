@@ -4,13 +4,15 @@
 //
 // usage: stepper FILE PROGRAM [ARGUMENT…]
 //
-// It adds to FILE a line "OFFSET WHO" for each instruction, in the order of first execution: hexadecimal; "child" if a
-// process that was brought forth executed it, otherwise "program".
+// It adds to FILE a line "OFFSET GENERATION" for each instruction, in the order of first execution: hexadecimal; 0 if
+// only the program executed it, 1 if a process did that it brought forth, 2 if one did that such a process brought
+// forth.
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <csignal>
 #include <cstdio>
@@ -56,12 +58,33 @@ void leave(pid_t process) {
 /// Until the program itself has ended: what it leaves behind may wait for others.
 struct Executed {
   std::vector<unsigned long> order;
-  std::unordered_map<unsigned long, bool> by_child;
+  std::unordered_map<unsigned long, int> youngest;
+};
+
+/// Who was brought forth by whom, of those that are followed.
+class Generations {
+ public:
+  explicit Generations(pid_t program) : of_{{program, 0}} {}
+
+  int of(pid_t process) const {
+    const auto known = of_.find(process);
+    return known == of_.end() ? 1 : known->second;  // its first stop may come before its parent's
+  }
+  void note(pid_t process, int status) {
+    unsigned long child = 0;
+    const int event = status >> 16;
+    if (event != PTRACE_EVENT_CLONE && event != PTRACE_EVENT_FORK && event != PTRACE_EVENT_VFORK) return;
+    if (::ptrace(PTRACE_GETEVENTMSG, process, 0, &child) == 0) of_[static_cast<pid_t>(child)] = of(process) + 1;
+  }
+
+ private:
+  std::unordered_map<pid_t, int> of_;
 };
 
 Executed follow(pid_t program, unsigned long base) {
   Executed executed;
   std::set<pid_t> others;
+  Generations generations(program);
   int status = 0;
   for (pid_t process = 0; (process = ::waitpid(-1, &status, __WALL)) > 0;) {
     if (!WIFSTOPPED(status) && process == program) break;
@@ -71,11 +94,12 @@ Executed follow(pid_t program, unsigned long base) {
       continue;
     }
     if (process != program) others.insert(process);
+    generations.note(process, status);
     user_regs_struct registers{};
     if (::ptrace(PTRACE_GETREGS, process, 0, &registers) == 0) {
-      const auto [place, is_first] = executed.by_child.try_emplace(registers.rip - base, false);
+      const auto [place, is_first] = executed.youngest.try_emplace(registers.rip - base, 0);
       if (is_first) executed.order.push_back(place->first);
-      place->second |= process != program;
+      place->second = std::max(place->second, generations.of(process));
     }
     ::ptrace(PTRACE_SINGLESTEP, process, 0, signal_to_pass(status));
   }
@@ -104,6 +128,6 @@ int main(int count, char** words) {
   std::FILE* file = std::fopen(words[1], "ae");
   if (!file) return std::perror(words[1]), 1;
   for (const auto offset : executed.order)
-    if (offset < 1UL << 30) std::fprintf(file, "%lx %s\n", offset, executed.by_child.at(offset) ? "child" : "program");
+    if (offset < 1UL << 30) std::fprintf(file, "%lx %d\n", offset, executed.youngest.at(offset));
   return std::fclose(file) == 0 ? 0 : 1;
 }

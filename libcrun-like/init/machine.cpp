@@ -34,7 +34,7 @@ void perform(const RunHook& hook, Scene& scene) {
                   .errors = hook.errors,
                   .timeout_s = hook.timeout_s,
                   .noun = "hook"};
-  if (hook.inherits_env && !scene.home.empty()) command.env->push_back("HOME=" + scene.home);
+  if (hook.inherits_env && !scene.home.empty()) command.env->push_back(scene.home);
   const auto outcome = run(command);
   if (!outcome.succeeded())
     throw Error("error running " + hook.kind + " hook #" + std::to_string(hook.index) + ": " +

@@ -67,11 +67,18 @@ std::string home_in(std::string_view passwd, uid_t uid) {
   return "/";
 }
 
+/// With room for one more.
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> result;
   result.reserve(strings.size() + 2);
   for (const auto& text : strings) result.push_back(const_cast<char*>(text.c_str()));
+  result.push_back(nullptr);
   return result;
+}
+
+void set_home(Scene& scene, std::string_view directory) {
+  scene.home = std::string("HOME=").append(directory);
+  if (!scene.env.empty()) scene.env.insert(scene.env.end() - 1, scene.home.data());
 }
 
 /// While this process still holds descriptors: not by way of one of them (CVE-2024-21626).
@@ -97,7 +104,7 @@ void close_between(unsigned first, unsigned last) {
 
 void perform(const FindHome& home, Scene& scene) {
   static constexpr std::size_t largest_passwd = std::size_t{4} << 20U;
-  scene.home = "/";
+  std::string directory = "/";
   // The image's file: it may be a FIFO, a magic link out of the container, or a device for which being opened is enough
   // (a watchdog). So it is looked at before, and, because it can be exchanged, behind.
   const auto is_file = [](const sys::TriedFd& tried) {
@@ -106,13 +113,14 @@ void perform(const FindHome& home, Scene& scene) {
   const auto open = [](int flags) {
     return sys::try_openat2(working_directory, "/etc/passwd", flags, RESOLVE_NO_MAGICLINKS);
   };
-  if (!is_file(open(O_PATH))) return;
-  const auto passwd = open(O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!is_file(passwd)) return;
-  try {
-    scene.home = home_in(read_all(passwd.fd, "/etc/passwd", largest_passwd), home.uid);
-  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): too large, or a file of /proc; as good as none
+  if (is_file(open(O_PATH))) {
+    const auto passwd = open(O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    try {
+      if (is_file(passwd)) directory = home_in(read_all(passwd.fd, "/etc/passwd", largest_passwd), home.uid);
+    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): too large, or a file of /proc; as good as none
+    }
   }
+  set_home(scene, directory);
 }
 
 void perform(const ChangeDirectory& change, Scene& scene) {
@@ -154,15 +162,14 @@ void perform(const SealDescriptors& seal, Scene& scene) {
   close_between(next, ~0U);
 }
 
-void perform(const Execute& execute, Scene& scene) {
-  auto env = pointers(execute.env);
-  const std::string home = "HOME=" + scene.home;
-  if (!scene.home.empty()) env.push_back(const_cast<char*>(home.c_str()));
-  env.push_back(nullptr);
-  auto args = pointers(execute.args);
-  args.push_back(nullptr);
+void prepare(const Execute& execute, Scene& scene) {
+  scene.args = pointers(execute.args);
+  scene.env = pointers(execute.env);
+}
+
+void perform(const Execute& /*execute*/, Scene& scene) {
   ::prctl(PR_SET_PDEATHSIG, 0);  // it survives execve, and the program is to survive the runtime
-  ::execve(scene.program.c_str(), args.data(), env.data());
+  ::execve(scene.program.c_str(), scene.args.data(), scene.env.data());
   const int code = errno;
   throw Error("exec " + scene.program + ": " + reason(code), code);
 }

@@ -75,6 +75,8 @@ void run(const InitPlan& plan, Fd parent, Progress& progress) noexcept {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     reset_signals();
     forget_environment();
+    if (!plan.steps.empty())
+      if (const auto* last = std::get_if<Execute>(&plan.steps.back().action)) prepare(*last, scene);
     perform_all(plan, scene);
   } catch (const Error& error) {
     fail(scene, error.what(), error.code());

@@ -30,8 +30,10 @@ struct Scene {
   Fd host_proc;                  ///< for mount(2), umount2(2) and labels: the host's procfs, which names descriptors
   Fd null_device;                ///< a mount of the host's /dev/null, verified; detached until the first mask
   MountFd empty_directory;       ///< what hides masked directories: one read-only tmpfs for all of them
-  std::string home;              ///< what FindHome found
+  std::string home;              ///< "HOME=", and what FindHome found
   std::string program;           ///< what FindProgram found
+  std::vector<char*> args;       ///< for execve(2), from prepare(), with the null pointer at the end
+  std::vector<char*> env;
   bool null_attached = false;    ///< a mount can be cloned once it hangs in the namespace (before Linux 6.15 only then)
   bool empty_attached = false;
   bool legacy_mounts = false;      ///< mount(2) instead of fsopen(2) and its kin, which this kernel or a filter denies
