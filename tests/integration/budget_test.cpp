@@ -31,10 +31,10 @@ struct Budget {
 
 /// As counted on Linux 6.18 with cgroup2 alone, in the build that is made without options.
 constexpr std::array budgets{
-    Budget{"run", 132, 307, 101, 1140, 339}, Budget{"create", 106, 314, 100, 1140, 339},
-    Budget{"start", 58, 0, 42, 900, 271},    Budget{"state", 51, 0, 42, 900, 271},
-    Budget{"exec", 111, 163, 95, 1076, 335}, Budget{"kill", 48, 0, 42, 896, 271},
-    Budget{"delete", 63, 0, 44, 968, 271},
+    Budget{"run", 134, 307, 78, 916, 275},  Budget{"create", 108, 314, 78, 916, 275},
+    Budget{"start", 60, 0, 45, 876, 271},   Budget{"state", 53, 0, 45, 876, 271},
+    Budget{"exec", 110, 163, 72, 912, 271}, Budget{"kill", 50, 0, 45, 876, 271},
+    Budget{"delete", 65, 0, 45, 876, 271},
 };
 
 /// What other kernels, compilers and controllers of cgroups may add to a row: not what a change of the program may.
