@@ -248,8 +248,8 @@ void Creation::save() {
   wrote_pid_file_ = write_pid_file(options_.pid_file, record_.pid);
 }
 
-/// Whether the process need not wait when it comes to its start: limits and device rules are in force by then, and what is
-/// left for this side does not concern it.
+/// Whether the process need not wait when it comes to its start: limits and device rules are in force by then, and what
+/// is left for this side does not concern it.
 bool Creation::may_go_at_once() const noexcept {
   return starter_ == Starter::this_process && written_ahead_ && !offers_notify_socket_ && !delegated_->is_wanted() &&
          child_->says_only(Word::start);

@@ -34,7 +34,7 @@ struct Scene {
   std::string program;           ///< what FindProgram found
   std::vector<char*> args;       ///< for execve(2), from prepare(), with the null pointer at the end
   std::vector<char*> env;
-  bool null_attached = false;    ///< a mount can be cloned once it hangs in the namespace (before Linux 6.15 only then)
+  bool null_attached = false;  ///< a mount can be cloned once it hangs in the namespace (before Linux 6.15 only then)
   bool empty_attached = false;
   bool legacy_mounts = false;      ///< mount(2) instead of fsopen(2) and its kin, which this kernel or a filter denies
   bool no_open_tree_attr = false;  ///< nor that one (Linux 6.15)
