@@ -19,6 +19,10 @@ class Place:
     def __init__(self, tree, programs):
         self.tree = pathlib.Path(tree).resolve() if tree else None
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="oci-bench-"))
+        # What runtimes remember of containers is on a tmpfs wherever there is systemd (file-hierarchy(7), /run).
+        self.run = self.work / "run"
+        self.run.mkdir()
+        sh("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", self.run)
         self.shared = [self.work, TOP]
         self.made = []
         if not os.path.exists("/sys/fs/cgroup/cgroup.procs"):
@@ -38,7 +42,7 @@ class Place:
             missing = [place for place in (target, *target.parents) if not place.exists()]
             target.mkdir(parents=True, exist_ok=True)
             self.made = missing + self.made  # to be removed again, and nothing else of the tree
-            sh("mount", "--bind", path, target)
+            sh("mount", "--rbind", path, target)
 
     def in_tree(self, path):
         """What the programs call `path`, as this process sees it."""
@@ -79,11 +83,10 @@ class Place:
         return bundle
 
     def close(self):
-        for runtime_root in self.work.glob("root-*"):
-            shutil.rmtree(runtime_root, ignore_errors=True)
         if self.tree:
             for path in self.shared:
-                sh("umount", "-l", self.in_tree(path))
+                sh("umount", "-l", "-R", self.in_tree(path))
             for directory in self.made:
                 directory.rmdir()
+        sh("umount", "-l", self.run)
         shutil.rmtree(self.work, ignore_errors=True)

@@ -10,7 +10,7 @@ class Runtime:
 
     def __init__(self, place, name, path):
         self.place, self.name, self.path = place, name, path
-        self.root = place.work / f"root-{name.replace('/', '_')}"
+        self.root = place.run / f"root-{name.replace('/', '_')}"
         self.count = 0
 
     def new_id(self):
