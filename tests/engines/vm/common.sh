@@ -49,6 +49,14 @@ cgroup_path() {
 # in_cgroup PID FILE: what the file of the process's cgroup says
 in_cgroup() { cat "/sys/fs/cgroup$(cgroup_path "$1")/$2"; }
 
+# frozen PID: 1 where its cgroup stands still, by itself or by one above it
+frozen() { awk '$1 == "frozen" { print $2 }' "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup")/cgroup.events"; }
+
+# states_left DIRECTORY: what a runtime remembers there; not the cache of compiled filters, nor what crun keeps for ever
+states_left() {
+  find "$1" -mindepth 1 -maxdepth 1 -type d ! -name 'cache:*' ! -name .cache ! -name .empty-directory 2>/dev/null
+}
+
 # unit_has UNIT PROPERTY=VALUE…: as `systemctl show` has them
 unit_has() {
   local unit=$1 pair
