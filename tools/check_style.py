@@ -21,7 +21,7 @@ INCLUDES = [
     (r"<seccomp\.h>", ["libcrun-like/kernel/seccomp*.cpp"], "one mechanism, one place"),
     (r"<systemd/", ["src/systemd/*"], "the runtime itself is static and loads no library"),
     (r'"kernel_call\.hpp"', ["src/readonly_clone.cpp", "src/before_start.cpp"], "libc's calls wherever there is libc"),
-    (r"<cap-ng\.h>", ["libcrun-like/spec/names.cpp"], "names and numbers only; the child calls capset itself"),
+    (r"<cap-ng\.h>", [], "tools/capability_names.cpp asks it for names when the runtime is built; the child calls capset itself"),
 ]
 
 # What may be called only in the named files: "Where are mounts made?" has one answer.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spec/names.hpp"
 
-#include <cap-ng.h>
 #include <linux/mempolicy.h>
 #include <linux/sched.h>
 #include <sys/resource.h>
@@ -123,6 +122,11 @@ std::optional<int> real_time_signal(std::string_view name) noexcept {
   return from_top ? SIGRTMAX - *offset : SIGRTMIN + *offset;
 }
 
+/// Without "CAP_", the kernel's numbers in order. Not pointers, which would have to be relocated at every start.
+constexpr char capabilities[][24] = {
+#include "capability_names.inc"
+};
+
 }  // namespace
 
 std::span<const NamespaceName> namespace_names() noexcept {
@@ -146,20 +150,19 @@ std::optional<int> find_rlimit(std::string_view name) noexcept {
 std::optional<unsigned> find_capability(std::string_view name) {
   std::string bare = upper_case(name);
   if (bare.starts_with("CAP_")) bare.erase(0, std::strlen("CAP_"));
-  const int number = capng_name_to_capability(bare.c_str());
-  if (number < 0) return std::nullopt;
-  return static_cast<unsigned>(number);
+  const auto* const known = std::find(std::begin(capabilities), std::end(capabilities), bare);
+  if (known == std::end(capabilities)) return std::nullopt;
+  return static_cast<unsigned>(known - std::begin(capabilities));
 }
 
 std::string capability_name(unsigned capability) {
-  const char* name = capng_capability_to_name(capability);
-  return name ? "CAP_" + upper_case(name) : "capability " + std::to_string(capability);
+  return capability < std::size(capabilities) ? std::string("CAP_") + capabilities[capability]
+                                              : "capability " + std::to_string(capability);
 }
 
 std::vector<std::string> capability_names() {
   std::vector<std::string> names;
-  // The kernel's newest capability at the time of writing; libcap-ng stops earlier when it is older.
-  for (unsigned capability = 0; capability <= CAP_LAST_CAP && capng_capability_to_name(capability); ++capability)
+  for (unsigned capability = 0; capability < std::size(capabilities); ++capability)
     names.push_back(capability_name(capability));
   return names;
 }

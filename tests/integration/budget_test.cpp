@@ -31,10 +31,10 @@ struct Budget {
 
 /// As counted on Linux 6.18 with cgroup2 alone, in the build that is made without options.
 constexpr std::array budgets{
-    Budget{"run", 134, 307, 78, 916, 275},  Budget{"create", 108, 314, 78, 916, 275},
-    Budget{"start", 60, 0, 45, 876, 271},   Budget{"state", 53, 0, 45, 876, 271},
-    Budget{"exec", 110, 163, 72, 912, 271}, Budget{"kill", 50, 0, 45, 876, 271},
-    Budget{"delete", 65, 0, 45, 876, 271},
+    Budget{"run", 126, 307, 73, 744, 275},  Budget{"create", 100, 314, 73, 744, 275},
+    Budget{"start", 52, 0, 41, 704, 271},   Budget{"state", 45, 0, 41, 704, 271},
+    Budget{"exec", 102, 163, 69, 800, 271}, Budget{"kill", 42, 0, 42, 768, 271},
+    Budget{"delete", 57, 0, 42, 768, 271},
 };
 
 /// What other kernels, compilers and controllers of cgroups may add to a row: not what a change of the program may.
