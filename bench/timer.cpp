@@ -58,13 +58,15 @@ int main(int argc, char* argv[]) {
     words += 2;
   }
   int count = 1;
+  bool numbered = false;
   if (*words != nullptr && std::strcmp(words[0], "--at-once") == 0 && words[1] != nullptr) {
     count = std::atoi(words[1]);
+    numbered = true;
     words += 2;
   }
   if (*words == nullptr || count < 1 || count > 9) return 2;
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (count > 1) return time_many(words, count, null), 0;
+  if (numbered) return time_many(words, count, null), 0;
   const long long before = now();
   const pid_t pid = ::vfork();
   if (pid == 0) become(words, nullptr, null);
