@@ -221,7 +221,10 @@ Bundle& Bundle::map_ids(unsigned host_id, unsigned size) {
 }
 
 void Bundle::write_config() {
-  spill(path("config.json"), config_text_.empty() ? config_.text() : config_text_);
+  // By renaming: a runtime that has just been started may be about to read the one that is there.
+  spill(path("config.json.new"), config_text_.empty() ? config_.text() : config_text_);
+  if (::rename(path("config.json.new").c_str(), path("config.json").c_str()) != 0)
+    throw Error::system("rename config.json");
 }
 
 // Commands ------------------------------------------------------------------------------------------------------------
