@@ -32,10 +32,12 @@ def transposed(by_size):
 
 
 def live_containers(place, subjects, quick):
-    """create, list and delete of one container beside so many others."""
-    bundle = place.bundle("growth-long", "wait")
+    """create, list and delete of one container beside so many others; and what the kernel alone takes longer by then: the
+    floor's run, beside containers of the first runtime."""
+    bundle, short = place.bundle("growth-long", "wait"), place.bundle("growth-short", "true")
     runtimes = [subject for subject in subjects if isinstance(subject, Runtime)]
-    result = {"create": {}, "list": {}, "delete": {}}
+    floors = [subject for subject in subjects if isinstance(subject, Floor)]
+    result = {"create": {}, "list": {}, "delete": {}, "run": {}}
     for runtime in runtimes:
         others, samples = [], {}
         try:
@@ -45,12 +47,14 @@ def live_containers(place, subjects, quick):
                     one, created = runtime.create(bundle)
                     steps = {"create": created, "list": runtime.command("list"), "delete": runtime.delete(one)}
                     for step, sample in steps.items():
-                        samples.setdefault((step, size), []).append(sample)
+                        samples.setdefault((step, runtime.name, size), []).append(sample)
+                    for subject in [runtime, *floors] if runtime is runtimes[0] else []:
+                        samples.setdefault(("run", subject.name, size), []).append(subject.run(short))
         finally:
             for one in others:
                 runtime.delete(one)
-        for (step, size), seen in samples.items():
-            result[step].setdefault(runtime.name, {})[size] = median(seen)
+        for (step, name, size), seen in samples.items():
+            result[step].setdefault(name, {})[size] = median(seen)
     return {f"{step} beside N containers": values for step, values in result.items()}
 
 
