@@ -4,6 +4,7 @@
 #include <pwd.h>
 
 #include <cstdio>
+#include <map>
 #include <memory>
 
 #include "base/json.hpp"
@@ -28,7 +29,7 @@ void write_state(json::Writer& out, const State& state, std::string_view owner) 
 }
 
 /// Only what /etc/passwd says: getpwuid(3) would load the host's NSS modules into a static program.
-std::string user_name(uid_t uid) {
+std::string find_user_name(uid_t uid) {
   struct Close {
     void operator()(std::FILE* file) const noexcept { std::fclose(file); }
   };
@@ -38,14 +39,27 @@ std::string user_name(uid_t uid) {
   return "#" + std::to_string(uid);
 }
 
+/// Each is looked up once: nearly all containers of a list have one owner.
+class UserNames {
+ public:
+  const std::string& of(uid_t uid) {
+    const auto known = names_.find(uid);
+    return known != names_.end() ? known->second : names_.emplace(uid, find_user_name(uid)).first->second;
+  }
+
+ private:
+  std::map<uid_t, std::string> names_;
+};
+
 std::string list_as_json(const std::vector<State>& states) {
   json::Writer out;
+  UserNames names;
   out.open_array();
   bool empty = true;
   for (const auto& state : states) {
     // Engines decode all of it or nothing, and a damaged entry has no time of creation that could be decoded.
     if (state.status == Status::unknown) continue;
-    write_state(out, state, user_name(state.owner));
+    write_state(out, state, names.of(state.owner));
     empty = false;
   }
   return empty ? "null\n" : out.close_array().text() + "\n";
@@ -76,9 +90,10 @@ std::string list_text(const std::vector<State>& states, std::string_view format,
   }
   if (json) return list_as_json(states);
   std::vector<std::vector<std::string>> rows{{"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"}};
+  UserNames names;
   for (const auto& state : states)
     rows.push_back({state.id, std::to_string(state.pid), to_string(state.status), state.bundle, state.created,
-                    user_name(state.owner)});
+                    names.of(state.owner)});
   return columns(rows);
 }
 

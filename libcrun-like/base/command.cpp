@@ -346,14 +346,6 @@ class Dialogue::Partner {
     }
   }
 
-  void dismiss() {
-    static constexpr int patience_ms = 1000;
-    input_.reset();
-    if (!sys::has_ended(child_.process(), patience_ms)) child_.kill();
-    Outcome outcome;
-    child_.reap(outcome);
-  }
-
  private:
   void write_input() {
     if (rest_.empty()) return;
@@ -402,10 +394,6 @@ Dialogue::~Dialogue() = default;
 
 std::optional<std::string> Dialogue::next_line() {
   return partner_->next_line();
-}
-
-void Dialogue::dismiss() {
-  partner_->dismiss();
 }
 
 std::string run_successfully(const Command& command) {

@@ -47,7 +47,8 @@ std::string describe_failure(const Command& command, const Outcome& outcome);
 /// @throws Error with describe_failure's text
 std::string run_successfully(const Command& command);
 
-/// A program that is asked something, answers in lines, and stays until it is dismissed. Killed with the object.
+/// A program that is asked something and answers in lines. Killed with the object, which does not wait for the end of its
+/// standard input to be seen: whoever has been born meanwhile holds that open too.
 class Dialogue {
  public:
   /// Starts it with command.input on its standard input, which stays open. Its standard error is the caller's.
@@ -62,8 +63,6 @@ class Dialogue {
   /// Its next line, without the newline; nothing when it has closed its standard output.
   /// @throws Error when that takes longer than command.timeout_s after the start
   std::optional<std::string> next_line();
-  /// Closes its standard input and waits until it has ended; kills it when that takes too long.
-  void dismiss();
 
  private:
   class Partner;

@@ -97,7 +97,6 @@ std::string answer_of(Dialogue& helper, const SystemdUnit& unit) {
 void ask(SystemdVerb verb, const SystemdUnit& unit, SystemdProperties properties) {
   Dialogue helper(helper_for(verb, unit, std::move(properties)));
   answer_of(helper, unit);
-  helper.dismiss();
 }
 
 /// D-Bus specification, "Server Addresses": anything else is written as % and two digits.
@@ -158,7 +157,6 @@ std::string UnitStart::control_group() {
 }
 
 void UnitStart::leave() {
-  if (helper_) helper_->dismiss();
   helper_.reset();
 }
 

@@ -39,8 +39,9 @@ void say_left_out(const std::vector<std::string>& names) {
     say("note", "this version of systemd does not take the property " + name + ", which is left out");
 }
 
-/// systemd removes a scope without processes, so this one stays in it until the container's has been born there.
-void stay_until_dismissed() {
+/// systemd removes a scope without processes, so this one stays in it until the container's has been born there: the runtime
+/// kills it then. It must not outlive the runtime either.
+void stay_until_killed() {
   char nothing = 0;
   while (::read(STDIN_FILENO, &nothing, 1) < 0 && errno == EINTR) continue;
 }
@@ -60,7 +61,7 @@ void answer(const SystemdRequest& request) {
       say_left_out(manager.start(request.unit, request.properties));
       // The way this process sees its cgroup is the way the runtime sees it, in a cgroup namespace too.
       say("ok", request.unit.ends_with(".slice") ? manager.control_group(request.unit) : cgroup_of_scope(request.unit));
-      return stay_until_dismissed();
+      return stay_until_killed();
     case SystemdVerb::stop:
       manager.stop(request.unit);
       return say("ok", "");

@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <chrono>
 #include <csignal>
 #include <ctime>
+#include <optional>
 
 #include "base/files.hpp"
 #include "base/syscalls.hpp"
@@ -187,6 +189,22 @@ TEST_CASE("a caller without standard streams may run commands") {
   ::close(ends[1]);
   CHECK(read_all(Fd(ends[0]), "pipe", 100) == "inerr\n");
   ::waitpid(child, nullptr, 0);
+}
+
+TEST_CASE("a dialogue ends at once, whoever else holds its partner's input") {
+  Command command;
+  command.path = "/bin/sh";
+  command.args = {"sh", "-c", "echo ready; exec cat"};
+  command.timeout_s = 10;
+  std::optional<Dialogue> dialogue(command);
+  REQUIRE(dialogue->next_line() == "ready");
+  const pid_t heir = ::fork();
+  if (heir == 0) ::pause();
+  const auto before = std::chrono::steady_clock::now();
+  dialogue.reset();
+  CHECK(std::chrono::steady_clock::now() - before < std::chrono::milliseconds(500));
+  ::kill(heir, SIGKILL);
+  ::waitpid(heir, nullptr, 0);
 }
 
 TEST_CASE("a command dies with its caller") {
