@@ -2,12 +2,21 @@
 // System calls without libc: no errno, so no thread-local storage, which a program does not have before its start.
 #pragma once
 
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
 #include <cstdint>
 
 #if defined(__x86_64__)
 #define OCI_RUNS_BEFORE_START 1
 #else
 #include <unistd.h>
+#endif
+
+#if !defined(__clang__)
+// Else gcc makes calls of memset and memcpy of loops.
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
 #endif
 
 namespace oci {
@@ -47,5 +56,26 @@ long kernel(long number, T... arguments) noexcept {
   long words[6] = {word(arguments)...};
   return kernel_call(number, words[0], words[1], words[2], words[3], words[4], words[5]);
 }
+
+/// The calls that not every machine has by these names, or with these arguments.
+#ifdef OCI_RUNS_BEFORE_START
+inline long kernel_mmap(std::uintptr_t start, std::uintptr_t size, int protection, int flags, long file,
+                        std::uintptr_t offset) noexcept {
+  return kernel(SYS_mmap, start, size, protection, flags, file, offset);
+}
+inline long kernel_statfs(const char* path, struct statfs& status) noexcept {
+  return kernel(SYS_statfs, path, &status);
+}
+#else
+inline long kernel_mmap(std::uintptr_t start, std::uintptr_t size, int protection, int flags, long file,
+                        std::uintptr_t offset) noexcept {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
+  return word(::mmap(reinterpret_cast<void*>(start), size, protection, flags, static_cast<int>(file),
+                     static_cast<off_t>(offset)));
+}
+inline long kernel_statfs(const char* path, struct statfs& status) noexcept {
+  return ::statfs(path, &status);
+}
+#endif
 
 }  // namespace oci

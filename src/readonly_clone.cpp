@@ -18,8 +18,6 @@
 #include <linux/prctl.h>
 #include <linux/stat.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/vfs.h>
 
 #include <cstddef>
 
@@ -29,7 +27,7 @@
 namespace oci {
 namespace {
 
-constexpr const char* own_file = "/proc/self/exe";
+constexpr char own_file[] = "/proc/self/exe";  // no pointer, which would have to be relocated
 
 bool is_error(long result) noexcept {
   return result < 0 && result > -4096;  // of mmap(2), too: no address lies there
@@ -72,8 +70,7 @@ bool is_this_program(const Descriptor& file) noexcept {
 }
 
 bool map(const Pages& pages, int protection, const Descriptor& file) noexcept {
-  return !is_error(
-      kernel(SYS_mmap, pages.start, pages.size, protection, MAP_PRIVATE | MAP_FIXED, file.get(), pages.offset));
+  return !is_error(kernel_mmap(pages.start, pages.size, protection, MAP_PRIVATE | MAP_FIXED, file.get(), pages.offset));
 }
 
 /// As execve(2) maps it: what follows in the last page is the beginning of .bss, which is zero.
@@ -86,7 +83,7 @@ bool map_data(const Pages& pages, const Descriptor& file) noexcept {
 /// The pages become anonymous memory with the same content.
 bool copy_data(const Pages& pages) noexcept {
   const long copy =
-      kernel(SYS_mmap, 0, pages.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+      kernel_mmap(0, pages.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (is_error(copy)) return false;
   const auto* from = pointer<const long>(pages.start);
   auto* to = pointer<long>(static_cast<std::uintptr_t>(copy));
@@ -154,7 +151,7 @@ bool become(const InitialStack& stack, std::uintptr_t bias, Data data, const Des
 bool on_readonly_mount() noexcept {
   constexpr long read_only = 1;  // ST_RDONLY (statfs(2))
   struct statfs status;
-  return kernel(SYS_statfs, own_file, &status) == 0 && (status.f_flags & read_only) != 0;
+  return kernel_statfs(own_file, status) == 0 && (status.f_flags & read_only) != 0;
 }
 
 bool is_out_of_reach() noexcept {

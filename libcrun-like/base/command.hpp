@@ -47,8 +47,8 @@ std::string describe_failure(const Command& command, const Outcome& outcome);
 /// @throws Error with describe_failure's text
 std::string run_successfully(const Command& command);
 
-/// A program that is asked something and answers in lines. Killed with the object, which does not wait for the end of its
-/// standard input to be seen: whoever has been born meanwhile holds that open too.
+/// A program that is asked something and answers in lines. Killed with the object, which does not wait for the end of
+/// its standard input to be seen: whoever has been born meanwhile holds that open too.
 class Dialogue {
  public:
   /// Starts it with command.input on its standard input, which stays open. Its standard error is the caller's.

@@ -85,7 +85,8 @@ void Creation::stand() {
              .poststop = spec_.hooks.poststop};
   use_container_paths(spec_, record_.rootfs);
   auto notify = offer_notify_socket(spec_, state_);
-  offers_notify_socket_ = !notify.empty();
+  is_handed_over_ = !notify.empty() || !options_.pid_file.empty() || !options_.pidfd_socket.empty() ||
+                    !extensions(spec_.annotations).pidfd_receiver.empty();
   for (auto& entry : notify) inheritance_.extra_env.push_back(std::move(entry));
   state_.remember("bundle", record_.bundle);
   if (!record_.cgroup.empty()) state_.remember("cgroup", record_.cgroup);
@@ -248,11 +249,13 @@ void Creation::save() {
   wrote_pid_file_ = write_pid_file(options_.pid_file, record_.pid);
 }
 
-/// Whether the process need not wait when it comes to its start: limits and device rules are in force by then, and what
-/// is left for this side does not concern it.
+/// Whether the process need not wait when it comes to its start: limits and device rules are in force by then, and all
+/// that is left for this side is a rename(2). Whatever else may fail comes before the program runs; and should that
+/// fail, there has to be a way to end all that the program has begun.
 bool Creation::may_go_at_once() const noexcept {
-  return starter_ == Starter::this_process && written_ahead_ && !offers_notify_socket_ && !delegated_->is_wanted() &&
-         child_->says_only(Word::start);
+  const bool is_tied_to_it = !record_.cgroup.empty() || (child_->plan().clone_flags & CLONE_NEWPID) != 0;
+  return starter_ == Starter::this_process && written_ahead_ && is_tied_to_it && !is_handed_over_ &&
+         !delegated_->is_wanted() && child_->says_only(Word::start);
 }
 
 void Creation::let_go() {

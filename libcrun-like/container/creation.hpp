@@ -80,7 +80,7 @@ class Creation {
   MountService mounts_;
   std::optional<NetworkDevices> network_devices_;
   Fd terminal_;
-  bool offers_notify_socket_ = false;
+  bool is_handed_over_ = false;  ///< others are told of the process before its program runs
   bool written_ahead_ = false;
   bool let_go_ = false;  ///< the program may run
   bool wrote_pid_file_ = false;

@@ -45,7 +45,7 @@ class Child {
   /// Whether the Error that next() threw is execve(2)'s: every other step had succeeded.
   bool failed_to_execute() const noexcept { return failed_to_execute_; }
 
-  /// Whether nothing else is asked of this side than one answer to `word`.
+  /// Whether it asks this side for nothing but what answers `word`.
   bool says_only(Word word) const noexcept;
   /// Whether its number may change: whether a Fork lies before it.
   bool will_fork() const noexcept;

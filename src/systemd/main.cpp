@@ -39,8 +39,8 @@ void say_left_out(const std::vector<std::string>& names) {
     say("note", "this version of systemd does not take the property " + name + ", which is left out");
 }
 
-/// systemd removes a scope without processes, so this one stays in it until the container's has been born there: the runtime
-/// kills it then. It must not outlive the runtime either.
+/// systemd removes a scope without processes, so this one stays in it until the container's has been born there: the
+/// runtime kills it then. It must not outlive the runtime either.
 void stay_until_killed() {
   char nothing = 0;
   while (::read(STDIN_FILENO, &nothing, 1) < 0 && errno == EINTR) continue;

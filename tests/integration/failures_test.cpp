@@ -193,6 +193,17 @@ TEST_CASE("a foreground run that is killed leaves a container that delete --forc
   CHECK(b.leftovers().empty());
 }
 
+TEST_CASE("a run that others cannot be told of does not run its program") {
+  Bundle b;
+  b.args({"write", "/ran", "yes"}).set("root.readonly", "false");
+  const std::string missing = b.path("missing/place");
+  for (const auto* option : {"--pid-file", "--pidfd-socket"})
+    for (int time = 0; time < 20; ++time) {
+      REQUIRE(b.run({"--detach", option, missing}).status != 0);
+      REQUIRE(::access(b.rootfs("ran").c_str(), F_OK) != 0);
+    }
+}
+
 TEST_CASE("a signal to a foreground run reaches the program") {
   Bundle b;
   auto running = b.args({"trap", "10", "15", "1"}).begin_run();
