@@ -12,7 +12,7 @@
 #include "program_image.hpp"
 #include "readonly_clone.hpp"
 
-#ifdef OCI_RUNS_BEFORE_START
+#if defined(__x86_64__)
 
 // System V ABI, AMD64, "Initial Stack and Register State": %rsp points at argc, %rdx is for atexit(3), %rbp is
 // unspecified.

@@ -8,9 +8,7 @@
 
 #include <cstdint>
 
-#if defined(__x86_64__)
-#define OCI_RUNS_BEFORE_START 1
-#else
+#if !defined(__x86_64__)
 #include <unistd.h>
 #endif
 
@@ -24,7 +22,7 @@ namespace oci {
 #if defined(__x86_64__)
 /// @returns what the kernel returns: an error is its negated number (syscall(2), "Architecture calling conventions").
 inline long kernel_call(long number, long a, long b, long c, long d, long e, long f) noexcept {
-  long result;
+  long result = 0;
   register long r10 asm("r10") = d;
   register long r8 asm("r8") = e;
   register long r9 asm("r9") = f;
@@ -58,7 +56,7 @@ long kernel(long number, T... arguments) noexcept {
 }
 
 /// The calls that not every machine has by these names, or with these arguments.
-#ifdef OCI_RUNS_BEFORE_START
+#if defined(__x86_64__)
 inline long kernel_mmap(std::uintptr_t start, std::uintptr_t size, int protection, int flags, long file,
                         std::uintptr_t offset) noexcept {
   return kernel(SYS_mmap, start, size, protection, flags, file, offset);

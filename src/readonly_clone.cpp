@@ -19,6 +19,7 @@
 #include <linux/stat.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstddef>
 
 #include "kernel_call.hpp"
@@ -111,9 +112,9 @@ bool remap(std::uintptr_t bias, std::uintptr_t page, Data data, const Descriptor
     if (!map_again(header, pages_of(header, bias, page), data, file)) return false;
   }
   if (data == Data::as_in_the_file) return true;  // libc will protect them when it has relocated them
-  for (const auto& header : program_headers())
-    if (header.p_type == PT_GNU_RELRO && !protect_again(header, bias, page)) return false;
-  return true;
+  return std::ranges::all_of(program_headers(), [&](const auto& header) {
+    return header.p_type != PT_GNU_RELRO || protect_again(header, bias, page);
+  });
 }
 
 /// PR_SET_MM_MAP sets everything at once. Where the kernel keeps a true value that we do not know without reading
@@ -150,12 +151,12 @@ bool become(const InitialStack& stack, std::uintptr_t bias, Data data, const Des
 
 bool on_readonly_mount() noexcept {
   constexpr long read_only = 1;  // ST_RDONLY (statfs(2))
-  struct statfs status;
+  struct statfs status {};
   return kernel_statfs(own_file, status) == 0 && (status.f_flags & read_only) != 0;
 }
 
 bool is_out_of_reach() noexcept {
-  struct statx status;
+  struct statx status {};
   if (kernel(SYS_statx, AT_FDCWD, own_file, 0, STATX_MODE | STATX_UID, &status) != 0) return false;
   if ((status.stx_attributes & STATX_ATTR_VERITY) != 0) return true;
   const bool only_root_writes = status.stx_uid == 0 && (status.stx_mode & (S_IWGRP | S_IWOTH)) == 0;
