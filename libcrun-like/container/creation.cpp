@@ -70,6 +70,7 @@ void Creation::read_config() {
 }
 
 void Creation::stand() {
+  const auto during_init = [] { return std::string("error during container init"); };
   timing::phase("state directory");
   record_ = {.id = id_,
              .created = now_rfc3339(Precision::nanoseconds),
@@ -96,11 +97,16 @@ void Creation::stand() {
                cgroup_->begin();
                enter_resctrl();
                launch();
-               set_up_from_outside();
-               // The process is at its mounts, and nobody has to wait for this. A Fork would give it another number.
-               written_ahead_ = !child_->will_fork() && write_ahead();
+               try {
+                 set_up_from_outside();
+                 // It is at its mounts, and nobody has to wait for this. A Fork would give it another number.
+                 written_ahead_ = !child_->will_fork() && write_ahead();
+               } catch (const Error&) {
+                 in_context(during_init, [&] { child_->tell_failure(); });
+                 throw;
+               }
                if (may_go_at_once()) let_go();
-               in_context([] { return std::string("error during container init"); }, [&] { serve(); });
+               in_context(during_init, [&] { serve(); });
                save();
                if (starter_ == Starter::later_command) let_go();
              });

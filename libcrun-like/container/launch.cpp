@@ -150,6 +150,12 @@ std::optional<Message> Child::next() {
   }
 }
 
+void Child::tell_failure() {
+  pollfd said{channel_.get(), POLLIN, 0};
+  while (::poll(&said, 1, 0) > 0)
+    if (!next()) return;
+}
+
 bool Child::speaks_before(FdRef event) const {
   std::array<pollfd, 2> ready{{{channel_.get(), POLLIN, 0}, {event.get(), POLLIN, 0}}};
   while (::poll(ready.data(), ready.size(), -1) < 0)

@@ -36,6 +36,9 @@ class Child {
   /// What it says next; nothing when it has become the program (its end of the channel is closed by execve), or has
   /// left the channel on purpose. @throws Error when it failed, or died without a word
   std::optional<Message> next();
+  /// What it has said of its end goes before what this side stumbled over for want of it: its cgroup goes with it where
+  /// systemd made that. @throws Error if it has failed or died by now; otherwise nothing has changed
+  void tell_failure();
   /// Waits until next() has something to read, or `event` has happened (it can be read, as a pidfd by an end): false.
   bool speaks_before(FdRef event) const;
   /// Nothing is said to a process that has ended: next() tells how. @throws Error when it lives and cannot be told

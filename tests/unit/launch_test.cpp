@@ -3,6 +3,7 @@
 #include "container/launch.hpp"
 
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -46,6 +47,20 @@ TEST_CASE("an answer to a process that was killed is left to what next() says") 
   CHECK_THROWS_WITH(child.next(), Contains("was killed by signal 9") && Contains("step 1 of 3"));
   CHECK_NOTHROW(child.answer(Word::go));
   CHECK_NOTHROW(child.refuse(Error("no")));
+}
+
+TEST_CASE("why a process has failed can be asked when this side fails, too") {
+  auto waiting = ready_and_waiting();
+  CHECK_NOTHROW(waiting.tell_failure());
+  CHECK(waiting.plan().steps.size() == 3);
+
+  InitPlan plan;
+  plan.add(FindProgram{"/etc/passwd", ""});
+  plan.add(Execute{{"true"}, {}});
+  auto failed = Child::launch(std::move(plan), FdRef(-1));
+  siginfo_t end{};
+  REQUIRE(::waitid(P_PIDFD, static_cast<id_t>(failed.pidfd().get()), &end, WEXITED | WNOWAIT) == 0);
+  CHECK_THROWS_WITH(failed.tell_failure(), Contains("permission denied"));
 }
 
 TEST_CASE("a process that closes the channel and lives on is not waited for") {
