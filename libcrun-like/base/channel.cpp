@@ -49,6 +49,8 @@ std::optional<Message> receive(FdRef channel) {
   const auto text = std::make_unique_for_overwrite<char[]>(longest_text);
   std::array<iovec, 2> parts{{{&header, sizeof header}, {text.get(), longest_text}}};
   auto got = receive_datagram(channel, parts);
+  // Closed with words of ours unread: the kernel tells that once, and before what the other one had said.
+  if (got.size < 0 && errno == ECONNRESET) got = receive_datagram(channel, parts);
   if (got.size == 0 || (got.size < 0 && errno == ECONNRESET)) return std::nullopt;
   if (got.size < 0) throw Error::system("receive a message from the other process");
   message.fd = std::move(got.attached);

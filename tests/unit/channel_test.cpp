@@ -48,6 +48,18 @@ void send_raw(FdRef channel, std::size_t size, const std::vector<int>& descripto
 
 }  // namespace
 
+TEST_CASE("the last word is heard of who left with words for him unread") {
+  auto [ours, theirs] = make_channel();
+  REQUIRE(send(ours, {Word::go, 0, 0, {}, {}}));
+  REQUIRE(send(theirs, {Word::failure, 7, EACCES, "why", {}}));
+  theirs.reset();
+  const auto last = receive(ours);
+  REQUIRE(last);
+  CHECK(last->word == Word::failure);
+  CHECK(last->text == "why");
+  CHECK_FALSE(receive(ours));
+}
+
 TEST_CASE("a message tells the other side nothing but its word, step, and code") {
   const auto [ours, theirs] = make_channel();
   std::string expected(12, '\0');
