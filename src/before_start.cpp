@@ -39,7 +39,8 @@ namespace oci {
 namespace {
 
 constexpr int longest_verb = 8;
-// Not texts elsewhere: their addresses would have to be relocated first.
+// Those for which commands.cpp calls seal_executable(). Not texts elsewhere: their addresses would have to be relocated
+// first.
 constexpr char entering[][longest_verb] = {"create", "exec", "mounts", "run"};
 
 bool is(const char* word, const char (&verb)[longest_verb]) noexcept {
@@ -86,12 +87,13 @@ void write_ahead(std::uintptr_t start, std::uintptr_t size) noexcept {
 /// Relocation writes to each page of the data, and each command to most of what is zero; and to so much of its stack.
 void populate(std::uintptr_t top_of_stack, std::uintptr_t page) noexcept {
   constexpr std::uintptr_t stack_pages = 4;
+  const auto bias = load_bias();
   for (const auto& header : program_headers()) {
     if (header.p_type != PT_LOAD || (header.p_flags & PF_W) == 0) continue;
-    const auto start = pages_of(header, load_bias(), page).start;
-    write_ahead(start, ((load_bias() + header.p_vaddr + header.p_memsz + page - 1) & ~(page - 1)) - start);
+    const auto start = page_down(bias + header.p_vaddr, page);
+    write_ahead(start, page_up(bias + header.p_vaddr + header.p_memsz, page) - start);
   }
-  write_ahead((top_of_stack & ~(page - 1)) - stack_pages * page, stack_pages * page);
+  write_ahead(page_down(top_of_stack, page) - stack_pages * page, stack_pages * page);
 }
 
 }  // namespace

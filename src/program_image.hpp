@@ -32,6 +32,14 @@ inline std::uintptr_t load_bias() noexcept {
   return 0;
 }
 
+/// The start of the page, and the first page behind; `page`: its size, in bytes
+inline std::uintptr_t page_down(std::uintptr_t address, std::uintptr_t page) noexcept {
+  return address & ~(page - 1);
+}
+inline std::uintptr_t page_up(std::uintptr_t address, std::uintptr_t page) noexcept {
+  return page_down(address + page - 1, page);
+}
+
 /// The whole pages that hold a segment's part of the file.
 struct Pages {
   std::uintptr_t start;
@@ -40,11 +48,10 @@ struct Pages {
   std::uintptr_t file_end;  // address behind the last byte that is the file's
 };
 
-/// `page`: its size, in bytes
 inline Pages pages_of(const ElfW(Phdr) & header, std::uintptr_t bias, std::uintptr_t page) noexcept {
   const auto end = bias + header.p_vaddr + header.p_filesz;
-  const auto start = (bias + header.p_vaddr) & ~(page - 1);
-  return {start, ((end + page - 1) & ~(page - 1)) - start, header.p_offset & ~(page - 1), end};
+  const auto start = page_down(bias + header.p_vaddr, page);
+  return {start, page_up(end, page) - start, page_down(header.p_offset, page), end};
 }
 
 }  // namespace oci

@@ -100,8 +100,8 @@ bool map_again(const ElfW(Phdr) & header, const Pages& pages, Data data, const D
 
 /// Relocated data becomes read-only again, as far as the loader had made it so: to its last whole page.
 bool protect_again(const ElfW(Phdr) & header, std::uintptr_t bias, std::uintptr_t page) noexcept {
-  const auto start = (bias + header.p_vaddr) & ~(page - 1);
-  const auto end = (bias + header.p_vaddr + header.p_memsz) & ~(page - 1);
+  const auto start = page_down(bias + header.p_vaddr, page);
+  const auto end = page_down(bias + header.p_vaddr + header.p_memsz, page);
   return end <= start || kernel(SYS_mprotect, start, end - start, PROT_READ) == 0;
 }
 

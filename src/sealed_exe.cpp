@@ -6,7 +6,6 @@
 
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 
 #include <string>
 #include <vector>

@@ -67,6 +67,26 @@ std::string home_in(std::string_view passwd, uid_t uid) {
   return "/";
 }
 
+std::string home_of(uid_t uid) {
+  static constexpr std::size_t largest_passwd = std::size_t{4} << 20U;
+  // The image's file: it may be a FIFO, a magic link out of the container, or a device for which being opened is enough
+  // (a watchdog). So it is looked at before, and, because it can be exchanged, behind.
+  const auto is_file = [](const sys::TriedFd& tried) {
+    return tried.code == 0 && S_ISREG(sys::fstat(tried.fd).st_mode);
+  };
+  const auto open = [](int flags) {
+    return sys::try_openat2(working_directory, "/etc/passwd", flags, RESOLVE_NO_MAGICLINKS);
+  };
+  if (!is_file(open(O_PATH))) return "/";
+  const auto passwd = open(O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  try {
+    if (!is_file(passwd)) return "/";
+    return home_in(read_all(passwd.fd, "/etc/passwd", largest_passwd), uid);
+  } catch (const Error&) {  // too large, or a file of /proc; as good as none
+    return "/";
+  }
+}
+
 /// With room for one more.
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> result;
@@ -74,11 +94,6 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   for (const auto& text : strings) result.push_back(const_cast<char*>(text.c_str()));
   result.push_back(nullptr);
   return result;
-}
-
-void set_home(Scene& scene, std::string_view directory) {
-  scene.home = std::string("HOME=").append(directory);
-  if (!scene.env.empty()) scene.env.insert(scene.env.end() - 1, scene.home.data());
 }
 
 /// While this process still holds descriptors: not by way of one of them (CVE-2024-21626).
@@ -103,24 +118,8 @@ void close_between(unsigned first, unsigned last) {
 }  // namespace
 
 void perform(const FindHome& home, Scene& scene) {
-  static constexpr std::size_t largest_passwd = std::size_t{4} << 20U;
-  std::string directory = "/";
-  // The image's file: it may be a FIFO, a magic link out of the container, or a device for which being opened is enough
-  // (a watchdog). So it is looked at before, and, because it can be exchanged, behind.
-  const auto is_file = [](const sys::TriedFd& tried) {
-    return tried.code == 0 && S_ISREG(sys::fstat(tried.fd).st_mode);
-  };
-  const auto open = [](int flags) {
-    return sys::try_openat2(working_directory, "/etc/passwd", flags, RESOLVE_NO_MAGICLINKS);
-  };
-  if (is_file(open(O_PATH))) {
-    const auto passwd = open(O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    try {
-      if (is_file(passwd)) directory = home_in(read_all(passwd.fd, "/etc/passwd", largest_passwd), home.uid);
-    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): too large, or a file of /proc; as good as none
-    }
-  }
-  set_home(scene, directory);
+  scene.home = "HOME=" + home_of(home.uid);
+  if (!scene.env.empty()) scene.env.insert(scene.env.end() - 1, scene.home.data());
 }
 
 void perform(const ChangeDirectory& change, Scene& scene) {
