@@ -188,6 +188,16 @@ void write_all_limits(const Target& target, const Resources& resources) {
 
 }  // namespace
 
+void refuse_unusable(const Cgroup& cgroup) {
+  const auto events = cgroup.read("cgroup.events").value_or("");
+  std::string why;
+  if (keyed_value(events, "populated") == "1")
+    why = "container's cgroup is not empty: " + std::to_string(cgroup.processes().size()) + " process(es) found";
+  else if (keyed_value(events, "frozen") == "1")
+    why = "container's cgroup unexpectedly frozen";
+  if (!why.empty()) throw Error(why + " (" + cgroup.path() + ")", EBUSY);
+}
+
 void enable_controllers(const CgroupHost& host, const Cgroup& cgroup) {
   const auto present = cgroup.read("cgroup.controllers").value_or("");
   std::vector<std::string> missing;

@@ -7,6 +7,10 @@
 
 namespace oci {
 
+/// A process born in a frozen cgroup would never report, and one among strangers would be killed with them, or they
+/// with it. @throws Error where the cgroup is frozen or has processes
+void refuse_unusable(const Cgroup& cgroup);
+
 /// Makes every controller of the host available in `cgroup`, in as far as the cgroups on the way to it let us: what is
 /// missing is only an error once a limit needs it. Six system calls when nothing is missing.
 void enable_controllers(const CgroupHost& host, const Cgroup& cgroup);

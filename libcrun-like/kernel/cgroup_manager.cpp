@@ -183,24 +183,20 @@ class CgroupfsCgroups final : public CgroupManager {
 
   void open() {
     cgroup_ = Cgroup(path_, sys::openat(working_directory, path_, O_PATH | O_DIRECTORY));
-    // A new cgroup below the root is neither populated nor frozen; anything else has to be looked at, since a process
-    // born in a frozen cgroup would never report, and one among strangers would be killed with them, or they with it.
+    // A new cgroup below the root is neither populated nor frozen; anything else has to be looked at.
     const bool below_root = path_.find('/', host_.mount.size() + 1) == std::string::npos;
-    if (!fresh_ || !below_root) refuse_unusable();
+    if (!fresh_ || !below_root) look_at_it();
     // On a hybrid host most controllers are elsewhere; the few that are here are enabled when a limit needs them.
     if (!host_.hybrid) enable_controllers(host_, *cgroup_);
   }
 
-  void refuse_unusable() {
-    const auto events = cgroup_->read("cgroup.events").value_or("");
-    std::string why;
-    if (keyed_value(events, "populated") == "1")
-      why = "container's cgroup is not empty: " + std::to_string(cgroup_->processes().size()) + " process(es) found";
-    else if (keyed_value(events, "frozen") == "1")
-      why = "container's cgroup unexpectedly frozen";
-    if (why.empty()) return;
-    cgroup_.reset();  // so that remove() leaves alone who is in there
-    throw Error(why + " (" + path_ + ")", EBUSY);
+  void look_at_it() {
+    try {
+      refuse_unusable(*cgroup_);
+    } catch (const Error&) {
+      cgroup_.reset();  // so that remove() leaves alone who is in there
+      throw;
+    }
   }
 
   bool may_do_without(int code) const {

@@ -50,7 +50,10 @@ class SystemdCgroups final : public CgroupManager {
         devices_(spec.linux.devices),
         properties_(properties(id, spec)) {}
 
-  void begin() override { start_.emplace(unit_, std::move(properties_)); }
+  void begin() override {
+    refuse_what_is_there();
+    start_.emplace(unit_, std::move(properties_));
+  }
 
   const Fd& prepare() override {
     return in_context([] { return "unable to apply cgroup configuration"; },
@@ -87,6 +90,15 @@ class SystemdCgroups final : public CgroupManager {
   }
 
  private:
+  /// The scope would get a cgroup that somebody has made before. In a frozen one its first process would stop, and
+  /// systemd's answer not come. A user's manager has its cgroups where only it knows.
+  void refuse_what_is_there() const {
+    if (place_.is_slice() || manager_.is_users) return;
+    const auto there = Cgroup::try_open(host_.mount + expand_slice(place_.slice) + "/" + place_.name);
+    if (!there) return;
+    in_context([] { return "unable to apply cgroup configuration"; }, [&] { refuse_unusable(*there); });
+  }
+
   SystemdProperties properties(const std::string& id, const Spec& spec) const {
     SystemdProperties all{{"Description", "container " + id}};
     const auto add = [&](SystemdProperties more) {

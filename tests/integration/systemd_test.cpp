@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -94,6 +95,30 @@ class FakeRun {
 };
 
 }  // namespace
+
+TEST_CASE("a scope does not begin in a cgroup that somebody is in, or that is frozen") {
+  need_systemd();
+  Scope b;
+  REQUIRE(::mkdir(b.cgroup().c_str(), 0755) == 0);
+  test::spill(b.cgroup() + "/cgroup.freeze", "1");
+  const auto frozen = b.create();
+  CHECK(frozen.status == 1);
+  CHECK_THAT(frozen.err, Contains("container's cgroup unexpectedly frozen (" + b.cgroup() + ")"));
+  test::spill(b.cgroup() + "/cgroup.freeze", "0");
+  const pid_t stranger = ::fork();
+  if (stranger == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  test::spill(b.cgroup() + "/cgroup.procs", std::to_string(stranger));
+  const auto populated = b.create();
+  ::kill(stranger, SIGKILL);
+  ::waitpid(stranger, nullptr, 0);
+  CHECK(populated.status == 1);
+  CHECK_THAT(populated.err, Contains("container's cgroup is not empty: 1 process(es) found (" + b.cgroup() + ")"));
+  CHECK_FALSE(b.is_known());
+  CHECK(::rmdir(b.cgroup().c_str()) == 0);
+}
 
 TEST_CASE("a container is a scope in system.slice, with its limits as properties") {
   need_systemd();
@@ -218,7 +243,9 @@ TEST_CASE("a failed unit of the same name is in nobody's way") {
 TEST_CASE("a unit of the same name that is in use is an error, and stays") {
   need_systemd();
   Scope b;
-  test::Running other({.words = {"/usr/bin/env", "systemd-run", "--scope", "--unit", b.unit(), "sleep", "100"},
+  // Elsewhere: in the container's cgroup it would be found before systemd is asked.
+  test::Running other({.words = {"/usr/bin/env", "systemd-run", "--scope", "--slice", "elsewhere.slice", "--unit",
+                                 b.unit(), "sleep", "100"},
                        .input = {},
                        .descriptors = {},
                        .environment = {},
