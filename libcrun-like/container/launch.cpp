@@ -20,6 +20,7 @@
 #include "base/timing.hpp"
 #include "container/mount_hints.hpp"
 #include "init/run.hpp"
+#include "kernel/ignored_signals.hpp"
 #include "kernel/seccomp_listener.hpp"
 #include "plan/prepared_mount.hpp"
 
@@ -115,9 +116,10 @@ Child Child::launch(InitPlan plan, FdRef cgroup) {
     args.flags |= CLONE_INTO_CGROUP;
     args.cgroup = static_cast<std::uint64_t>(cgroup.get());
   }
+  const auto ignored = ignored_signals();
   const auto pid = ::syscall(SYS_clone3, &args, sizeof args);
   if (pid < 0) throw Error::system("clone3 the container's process");
-  if (pid == 0) init::run(plan, std::move(theirs), *progress);  // the only door: it does not come back
+  if (pid == 0) init::run(plan, std::move(theirs), *progress, ignored);  // the only door: it does not come back
   return {std::move(plan), Pidfd(pidfd), static_cast<pid_t>(pid), std::move(ours), std::move(progress)};
 }
 

@@ -23,8 +23,9 @@ constexpr int failed = 255;
 
 /// What the caller left ignored or blocked would be inherited by the program (execve(2)); CLONE_CLEAR_SIGHAND does not
 /// reset ignored signals.
-void reset_signals() {
-  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+void reset_signals(std::uint64_t ignored) {
+  for (int number = 1; number < NSIG; ++number)
+    if ((ignored >> (static_cast<unsigned>(number) - 1) & 1U) != 0) ::signal(number, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -66,14 +67,14 @@ void forget_environment() noexcept {
   for (char** entry = environ; entry && *entry; ++entry) ::explicit_bzero(*entry, std::strlen(*entry));
 }
 
-void run(const InitPlan& plan, Fd parent, Progress& progress) noexcept {
+void run(const InitPlan& plan, Fd parent, Progress& progress, std::uint64_t ignored_signals) noexcept {
   Scene scene;
   scene.parent = std::move(parent);
   scene.progress = &progress;
   try {
     // A runtime that is killed takes a half-made container with it; Meet and setresuid(2) end this bond.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    reset_signals();
+    reset_signals(ignored_signals);
     forget_environment();
     if (!plan.steps.empty())
       if (const auto* last = std::get_if<Execute>(&plan.steps.back().action)) prepare(*last, scene);

@@ -2,6 +2,8 @@
 // The container's side. Everything in this directory runs in the process that becomes the container, and nothing else
 // does.
 #pragma once
+#include <cstdint>
+
 #include "base/handle.hpp"
 #include "init/scene.hpp"
 #include "plan/plan.hpp"
@@ -21,7 +23,9 @@ namespace oci::init {
 ///     bound already (-z now).
 ///  5. Connections of the runtime, sd-bus above all, are not touched: this layer cannot include what makes them.
 ///  6. Every descriptor is close-on-exec from birth, and SealDescriptors closes what is left.
-[[noreturn]] void run(const InitPlan& plan, Fd parent, Progress& progress) noexcept;
+///
+/// `ignored_signals`: the runtime's (kernel/ignored_signals.hpp).
+[[noreturn]] void run(const InitPlan& plan, Fd parent, Progress& progress, std::uint64_t ignored_signals) noexcept;
 
 /// What the caller has in its environment (passwords of proxies, keys) is none of the container's business, but whoever
 /// may trace this process can read it in /proc/PID/environ until execve(2): others in a pid namespace that is joined,

@@ -358,7 +358,8 @@ TEST_CASE("the I/O priority is the configured one") {
 // ----------------------------------------------------------------------------------------------
 
 TEST_CASE("no signal is blocked or ignored in the container, whatever the caller did") {
-  ::signal(SIGUSR1, SIG_IGN);
+  const std::array ignored{SIGHUP, SIGUSR1, SIGPIPE, SIGSYS, SIGRTMIN, SIGRTMAX};
+  for (const int number : ignored) ::signal(number, SIG_IGN);
   sigset_t blocked;
   sigset_t before;
   ::sigemptyset(&blocked);
@@ -367,7 +368,7 @@ TEST_CASE("no signal is blocked or ignored in the container, whatever the caller
   Bundle b;
   const auto out = b.args({"signals"}).run().out;
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
-  ::signal(SIGUSR1, SIG_DFL);
+  for (const int number : ignored) ::signal(number, SIG_DFL);
   CHECK(out == "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/syscalls.hpp"
 #include "init/run.hpp"
+#include "kernel/ignored_signals.hpp"
 #include "kernel/seccomp_listener.hpp"
 #include "plan/create.hpp"
 #include "plan/exec.hpp"
@@ -72,7 +73,8 @@ class Watched {
     REQUIRE(child_ >= 0);
     if (child_ == 0) {
       ours.reset();
-      if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) init::run(plan, std::move(theirs), progress);
+      if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+        init::run(plan, std::move(theirs), progress, ignored_signals());
       ::_exit(1);
     }
     theirs.reset();
