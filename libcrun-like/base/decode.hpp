@@ -64,12 +64,13 @@ inline bool same_name(std::string_view a, std::string_view b) noexcept {
 
 template <class T>
 void decode_number(const Value& value, T& out) {
-  const auto range =
-      std::to_string(std::numeric_limits<T>::min()) + ".." + std::to_string(std::numeric_limits<T>::max());
   if (value.kind != Value::Kind::number) expected("an integer", value);
   const auto* end = value.text.data() + value.text.size();
   const auto [stopped, code] = std::from_chars(value.text.data(), end, out);
-  if (code != std::errc{} || stopped != end) expected("an integer in " + range, value);
+  if (code == std::errc{} && stopped == end) return;
+  expected("an integer in " + std::to_string(std::numeric_limits<T>::min()) + ".." +
+               std::to_string(std::numeric_limits<T>::max()),
+           value);
 }
 
 inline void decode_boolean(const Value& value, bool& out) {
@@ -94,6 +95,7 @@ template <class List>
 void decode_list(const Value& value, List& out) {
   if (value.kind != Value::Kind::array) expected("an array", value);
   out.clear();
+  out.reserve(value.size());
   std::size_t index = 0;
   for (const auto* element = value.first; element; element = element->next, ++index)
     at_path([&] { return "[" + std::to_string(index) + "]"; }, [&] { decode(*element, out.emplace_back()); });

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <charconv>
 #include <climits>
 #include <cstdlib>
@@ -23,6 +24,17 @@ void append_component(std::vector<std::string_view>& parts, std::string_view par
     parts.pop_back();
   else if (!leads_up || !absolute)
     parts.push_back(part);
+}
+
+/// Nothing that clean_path() would take out; no name with a dot in front, to be quick.
+bool is_clean(std::string_view path) {
+  if (path.size() < 2 || path.front() != '/' || path.back() == '/') return false;
+  return path.find("//") == path.npos && path.find("/.") == path.npos;
+}
+
+/// ENODEV and ESRCH come from files of cgroups and of /proc.
+bool is_gone(int code) noexcept {
+  return code == ENOENT || code == ENOTDIR || code == ENODEV || code == ESRCH;
 }
 
 std::string_view kind_of(mode_t mode) {
@@ -52,6 +64,7 @@ std::string read_to_end(FdRef file, const struct stat& status, std::string_view 
     used += static_cast<std::size_t>(got);
     if (used > limit)
       throw Error("read " + std::string(name) + ": more than " + std::to_string(limit) + " bytes", EFBIG);
+    if (sized && used + 1 == guess && used < text.size()) break;  // as long as it was said to be, with room for more
     if (used == text.size()) text.resize(std::min(text.size() * 2, limit + 1));
   }
   text.resize(used);
@@ -80,14 +93,25 @@ std::string read_file(FdRef dir, const std::string& path, std::size_t limit) {
 
 std::optional<std::string> try_read_file(FdRef dir, const std::string& path, std::size_t limit) {
   auto [file, code] = sys::try_openat(dir, path, O_RDONLY);
-  if (code == ENOENT || code == ENOTDIR || code == ENODEV || code == ESRCH) return std::nullopt;
+  if (is_gone(code)) return std::nullopt;
   if (code != 0) throw Error::system("open " + path + " (O_RDONLY)", code);
   try {
     return read_all(file, path, limit);
   } catch (const Error& error) {
-    if (error.code() == ESRCH || error.code() == ENODEV) return std::nullopt;  // what it told of has gone since
+    if (is_gone(error.code())) return std::nullopt;
     throw;
   }
+}
+
+std::optional<std::string> try_read_page(FdRef dir, const std::string& path) {
+  auto [file, code] = sys::try_openat(dir, path, O_RDONLY);
+  if (is_gone(code)) return std::nullopt;
+  if (code != 0) throw Error::system("open " + path + " (O_RDONLY)", code);
+  std::array<char, 4096> page;  // NOLINT(cppcoreguidelines-pro-type-member-init): the kernel fills what is used
+  const auto got = ::read(file.get(), page.data(), page.size());
+  if (got < 0 && is_gone(errno)) return std::nullopt;
+  if (got < 0) throw Error::system("read " + path);
+  return std::string(page.data(), static_cast<std::size_t>(got));
 }
 
 int try_write_file(FdRef dir, const std::string& path, std::string_view text) noexcept {
@@ -135,6 +159,7 @@ std::string absolute_path(const std::string& path) {
 }
 
 std::string clean_path(std::string_view path) {
+  if (is_clean(path)) return std::string(path);
   const bool absolute = !path.empty() && path.front() == '/';
   std::vector<std::string_view> parts;
   while (!path.empty()) append_component(parts, cut(path, "/"), absolute);

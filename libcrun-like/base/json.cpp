@@ -18,6 +18,12 @@ const Value* Value::find(std::string_view name) const noexcept {
   return nullptr;
 }
 
+std::size_t Value::size() const noexcept {
+  std::size_t count = 0;
+  for (const auto* element = first; element; element = element->next) ++count;
+  return count;
+}
+
 Document::Document() = default;
 Document::Document(Document&&) noexcept = default;
 Document& Document::operator=(Document&&) noexcept = default;
@@ -37,6 +43,7 @@ struct Builder {
     Value* last;
   };
 
+  std::string_view source;
   Document document;
   std::vector<Level> open;
   std::string_view key;
@@ -44,11 +51,13 @@ struct Builder {
   std::size_t left = 0;
 
   void* allocate(std::size_t size) {
-    static constexpr std::size_t block = std::size_t{64} * 1024;
-    static constexpr std::size_t alignment = alignof(std::max_align_t);
+    // One block for most texts: what is freed in one piece can be used again for what is decoded, and for the plan.
+    static constexpr std::size_t smallest = std::size_t{64} * 1024;
+    static constexpr std::size_t values_of_byte = 5;
+    static constexpr std::size_t alignment = alignof(Value);
     size = (size + alignment - 1) / alignment * alignment;
     if (size > left) {
-      left = std::max(size, block);
+      left = std::max({size, smallest, values_of_byte * source.size()});
       free = document.blocks_.emplace_back(std::make_unique_for_overwrite<char[]>(left)).get();
     }
     left -= size;
@@ -57,7 +66,6 @@ struct Builder {
 
   /// yajl hands out a pointer into our text, unless the string had escapes.
   std::string_view keep(const char* text, std::size_t size) {
-    const std::string& source = *document.text_;
     if (text >= source.data() && text < source.data() + source.size()) return {text, size};
     return {static_cast<char*>(std::memcpy(allocate(size), text, size)), size};
   }
@@ -88,12 +96,11 @@ struct Builder {
     return 1;
   }
 
-  static Document build(std::string text);
+  static Document build(std::string_view text);
   [[noreturn]] void fail(yajl_handle parser) const;
 };
 
 void Builder::fail(yajl_handle parser) const {
-  const std::string& source = *document.text_;
   const auto consumed = std::min(yajl_get_bytes_consumed(parser), source.size());
   const std::string_view before(source.data(), consumed);
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
@@ -109,11 +116,11 @@ void Builder::fail(yajl_handle parser) const {
               reason);
 }
 
-Document Document::parse(std::string text) {
-  return Builder::build(std::move(text));
+Document Document::parse(std::string_view text) {
+  return Builder::build(text);
 }
 
-Document Builder::build(std::string text) {
+Document Builder::build(std::string_view text) {
   static constexpr yajl_callbacks callbacks = {
       .yajl_null = [](void* c) { return of(c).add(Value::Kind::null), 1; },
       .yajl_boolean = [](void* c, int on) { return of(c).add(Value::Kind::boolean, on != 0 ? "true" : "false"), 1; },
@@ -129,15 +136,13 @@ Document Builder::build(std::string text) {
       .yajl_start_array = [](void* c) { return enter(c, Value::Kind::array); },
       .yajl_end_array = leave,
   };
-  Builder builder;
-  builder.document.text_ = std::make_unique<std::string>(std::move(text));
-  const auto& source = *builder.document.text_;
-  const auto* bytes = reinterpret_cast<const unsigned char*>(source.data());
+  Builder builder{.source = text, .document = {}, .open = {}, .key = {}};
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
   const std::unique_ptr<yajl_handle_t, decltype(&yajl_free)> parser(yajl_alloc(&callbacks, nullptr, &builder),
                                                                     yajl_free);
   // Engines' JSON is read by Go elsewhere, which stops behind the first value, too.
   ::yajl_config(parser.get(), yajl_allow_trailing_garbage, 1);
-  if (yajl_parse(parser.get(), bytes, source.size()) != yajl_status_ok ||
+  if (yajl_parse(parser.get(), bytes, text.size()) != yajl_status_ok ||
       yajl_complete_parse(parser.get()) != yajl_status_ok)
     builder.fail(parser.get());
   return std::move(builder.document);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON (RFC 8259): a document that points into the text it was parsed from, and a writer.
 #pragma once
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,13 +21,17 @@ struct Value {
 
   /// The member of this object, by its exact name; nullptr when there is none.
   const Value* find(std::string_view name) const noexcept;
+  /// How many elements or members this array or object has: counted.
+  std::size_t size() const noexcept;
 };
 
 /// A parsed text. Strict: UTF-8, no comments, at most 256 levels deep. What stands behind the first value is not read.
 class Document {
  public:
-  /// @throws Error "line L, column C: …"
-  static Document parse(std::string text);
+  /// Values point into `text`, which must live as long. @throws Error "line L, column C: …"
+  static Document parse(std::string_view text);
+  template <std::same_as<std::string> Temporary>
+  static Document parse(Temporary&& text) = delete;
 
   const Value& root() const noexcept { return *root_; }
 
@@ -39,7 +44,6 @@ class Document {
  private:
   friend struct Builder;
   Document();
-  std::unique_ptr<std::string> text_;
   std::vector<std::unique_ptr<char[]>> blocks_;  ///< where values and unescaped strings live
   const Value* root_ = nullptr;
 };

@@ -74,19 +74,18 @@ struct Config {
   Spec spec;
 };
 
-std::string text_of(FdRef directory, const std::string& file) {
-  return in_context([&] { return file; },
-                    [&] { return read_regular(sys::openat(directory, file, flags_of_regular), "it", largest_config); });
+std::string text_of(FdRef opened, const std::string& file) {
+  return in_context([&] { return file; }, [&] { return read_regular(opened, "it", largest_config); });
 }
 
-Spec spec_in(std::string text, const std::string& file) {
-  return in_context([&] { return file; }, [&] { return decode_spec(std::move(text)); });
+Spec spec_in(const std::string& text, const std::string& file) {
+  return in_context([&] { return file; }, [&] { return decode_spec(text); });
 }
 
 /// What was configured at create.
 Config snapshot_in(const StateDirectory& directory) {
   const std::string file = "config.json";
-  auto text = text_of(directory.fd(), file);
+  auto text = text_of(sys::openat(directory.fd(), file, flags_of_regular), file);
   auto spec = spec_in(text, file);
   return {std::move(text), std::move(spec)};
 }
@@ -95,10 +94,11 @@ Config snapshot_in(const StateDirectory& directory) {
 /// serves.
 Process configured_process(const Record& record, const Config& snapshot) {
   const auto file = record.bundle + "/config.json";
-  if (::access(file.c_str(), R_OK) != 0) return *snapshot.spec.process;
-  auto text = text_of(working_directory, file);
+  const auto opened = sys::try_openat(working_directory, file, flags_of_regular);
+  if (opened.code != 0) return *snapshot.spec.process;
+  const auto text = text_of(opened.fd, file);
   if (text == snapshot.text) return *snapshot.spec.process;
-  auto spec = spec_in(std::move(text), file);
+  auto spec = spec_in(text, file);
   if (spec.process) return std::move(*spec.process);
   return *snapshot.spec.process;
 }
@@ -212,13 +212,11 @@ int Container::exec(const ExecOptions& options) const {
   }
   hand_over_pidfd(options, child.pidfd(), "setns");
   write_pid_file(options.pid_file, child.pid());
-  if (!attendance) {
-    child.release();
-    return 0;
-  }
-  const int status = attendance->attend(child.pidfd());
+  int status = 0;
+  if (attendance) status = attendance->attend(child.pidfd());
   child.release();
-  return status;
+  attendance.reset();  // gives the terminal back
+  return succeed(options, status);
 }
 
 }  // namespace oci

@@ -132,8 +132,8 @@ std::string encode(const Record& record) {
   return out.text();
 }
 
-Record decode_record(std::string text) {
-  const auto document = json::Document::parse(std::move(text));
+Record decode_record(std::string_view text) {
+  const auto document = json::Document::parse(text);
   File file;
   json::decode(document.root(), file);
   if (file.own.cgroup_driver > static_cast<std::uint32_t>(CgroupDriver::disabled))

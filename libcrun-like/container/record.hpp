@@ -10,7 +10,7 @@ namespace oci {
 
 std::string encode(const Record& record);
 /// @throws Error with the path of the member at fault
-Record decode_record(std::string text);
+Record decode_record(std::string_view text);
 
 /// config.json as it was at create.
 Spec remembered_spec(const StateDirectory& directory);

@@ -39,7 +39,8 @@ std::vector<criu::InheritedFd> inherited_pipes(FdRef images) {
              [&] {
                static constexpr std::size_t longest = std::size_t{64} * 1024;
                const auto file = sys::openat(images, "descriptors.json", flags_of_regular);
-               const auto document = json::Document::parse(read_regular(file, "it", longest));
+               const auto text = read_regular(file, "it", longest);
+               const auto document = json::Document::parse(text);
                json::decode(document.root(), names);
              });
   std::vector<criu::InheritedFd> pipes;

@@ -67,7 +67,7 @@ Fd open_store(const std::string& root) {
 }  // namespace
 
 std::optional<std::uint64_t> start_time_of(pid_t pid) {
-  const auto text = try_read_file(working_directory, "/proc/" + std::to_string(pid) + "/stat");
+  const auto text = try_read_page(working_directory, "/proc/" + std::to_string(pid) + "/stat");
   if (!text) return std::nullopt;
   // The name in parentheses may hold anything; fields are counted from the last one. proc_pid_stat(5): 3 is the state.
   std::string_view rest(*text);
@@ -158,7 +158,7 @@ void StateDirectory::publish() const {
 std::optional<Record> StateDirectory::load() const {
   auto text = try_read_file(dir_, state_file);
   if (!text) return std::nullopt;
-  return in_context([&] { return path(state_file); }, [&] { return decode_record(std::move(*text)); });
+  return in_context([&] { return path(state_file); }, [&] { return decode_record(*text); });
 }
 
 Fd StateDirectory::make_start_fifo() const {

@@ -139,15 +139,8 @@ void add_processes(FdRef directory, const std::string& cgroup, std::vector<pid_t
 }  // namespace
 
 std::optional<std::string> read_cgroup_file(FdRef directory, const std::string& path) {
-  auto [file, code] = sys::try_openat(directory, path, O_RDONLY);
-  if (is_gone(code)) return std::nullopt;
-  if (code != 0) throw Error::system("open " + path + " (O_RDONLY)", code);
-  std::array<char, 4096> buffer{};  // the kernel gives what fits into a page in one go, and these files do
-  const auto got = ::read(file.get(), buffer.data(), buffer.size());
-  if (got < 0 && is_gone(errno)) return std::nullopt;
-  if (got < 0) throw Error::system("read " + path);
-  std::string text(buffer.data(), static_cast<std::size_t>(got));
-  if (text.ends_with('\n')) text.pop_back();
+  auto text = try_read_page(directory, path);
+  if (text && text->ends_with('\n')) text->pop_back();
   return text;
 }
 

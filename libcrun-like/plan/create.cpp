@@ -100,7 +100,7 @@ InitPlan plan_create(CreatePlan request) {
   };
 
   InitPlan plan;
-  plan.steps.reserve(usual_steps);
+  plan.steps.reserve(usual_steps + spec.mounts.size());
   const Proc proc = namespaces.birth == Birth::late ? Proc::host : Proc::container;
   add_beginning(plan, request, process, namespaces);
   if (proc == Proc::host) keep_proc_for_labels(plan, process);

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/files.hpp"
+#include "kernel/mountinfo.hpp"
 #include "oci/error.hpp"
 #include "plan/devices.hpp"
 #include "plan/mount_id_maps.hpp"
@@ -42,7 +43,7 @@ bool contains(const Range& range, const T& value) {
 }
 
 std::string container_path(const std::string& path) {
-  return clean_path("/" + path);
+  return path.starts_with('/') ? clean_path(path) : clean_path("/" + path);
 }
 
 std::string below_bundle(const std::string& path, const MountHost& host) {
@@ -197,18 +198,19 @@ void check_host_view(const Spec& spec, const MountHost& host) {
 void add_readonly_mounts(InitPlan& plan, const Spec& spec) {
   for (std::size_t index = 0; index < spec.mounts.size(); ++index) {
     const auto& mount = spec.mounts[index];
+    if (mount.type != "tmpfs") continue;
     const auto options = parse_mount_options(mount.options);
     const auto set = options.attributes.set | options.attributes.recursive_set;
-    if (mount.type != "tmpfs" || is_bind(mount, options) || options.remount || (set & MOUNT_ATTR_RDONLY) == 0) continue;
+    if (options.bind || options.remount || (set & MOUNT_ATTR_RDONLY) == 0) continue;
     plan.add(ChangeMount{container_path(mount.destination), {.set = MOUNT_ATTR_RDONLY}}, indexed("mounts", index));
   }
 }
 
-bool has_mounts_below(const Spec& spec, const std::string& path) {
-  return std::any_of(spec.mounts.begin(), spec.mounts.end(), [&](const auto& mount) {
-    const std::string target = container_path(mount.destination);
-    return target == path || target.starts_with(path + "/");
-  });
+std::vector<std::string> mount_targets(const Spec& spec) {
+  std::vector<std::string> targets;
+  targets.reserve(spec.mounts.size());
+  for (const auto& mount : spec.mounts) targets.push_back(container_path(mount.destination));
+  return targets;
 }
 
 /// `add` for each path, in the order given, the second of two equal ones left out.
@@ -259,7 +261,7 @@ void use_container_paths(Spec& spec, const std::string& rootfs) {
   if (rootfs == "/") return;
   for (auto& mount : spec.mounts) {
     const std::string target = container_path(mount.destination);
-    if (target == rootfs || target.starts_with(rootfs + "/")) mount.destination = "/" + target.substr(rootfs.size());
+    if (is_at_or_below(target, rootfs)) mount.destination = "/" + target.substr(rootfs.size());
   }
 }
 
@@ -307,8 +309,10 @@ void add_new_root(InitPlan& plan, const Spec& spec, const MountHost& host) {
 void add_restrictions(InitPlan& plan, const Spec& spec) {
   add_readonly_mounts(plan, spec);
   if (spec.root.readonly) plan.add(RemountRootReadonly{}, "root.readonly");
+  const auto targets = mount_targets(spec);
   for_each_path(spec.linux.readonly_paths, "linux.readonlyPaths", [&](std::string path, std::string field) {
-    const bool is_leaf = !has_mounts_below(spec, path);
+    const bool is_leaf =
+        std::ranges::none_of(targets, [&](const auto& target) { return is_at_or_below(target, path); });
     plan.add(ReadonlyPath{std::move(path), is_leaf}, std::move(field));
   });
   for_each_path(spec.linux.masked_paths, "linux.maskedPaths",

@@ -323,8 +323,8 @@ namespace oci {
 namespace {
 
 template <class T>
-T decoded(std::string text) {
-  const auto document = json::Document::parse(std::move(text));
+T decoded(std::string_view text) {
+  const auto document = json::Document::parse(text);
   T result;
   json::decode(document.root(), result);
   return result;
@@ -332,20 +332,20 @@ T decoded(std::string text) {
 
 }  // namespace
 
-Spec decode_spec(std::string text) {
-  return decoded<Spec>(std::move(text));
+Spec decode_spec(std::string_view text) {
+  return decoded<Spec>(text);
 }
 
-Process decode_process(std::string text) {
-  return decoded<Process>(std::move(text));
+Process decode_process(std::string_view text) {
+  return decoded<Process>(text);
 }
 
-Resources decode_resources(std::string text) {
-  return decoded<Resources>(std::move(text));
+Resources decode_resources(std::string_view text) {
+  return decoded<Resources>(text);
 }
 
-std::vector<Mount> decode_mounts(std::string text) {
-  const auto document = json::Document::parse(std::move(text));
+std::vector<Mount> decode_mounts(std::string_view text) {
+  const auto document = json::Document::parse(text);
   if (document.root().kind != json::Value::Kind::array) throw Error("mounts must be an array");  // crun's words
   std::vector<Mount> mounts;
   at_path([] { return "mounts"; }, [&] { json::decode(document.root(), mounts); });

@@ -42,7 +42,8 @@ std::uint64_t number_in(const json::Value& object, std::string_view name) {
 
 /// Podman's default profile, as Podman itself reduces it for a container without added capabilities.
 Seccomp podman_profile() {
-  const auto document = json::Document::parse(read_file(working_directory, "/usr/share/containers/seccomp.json"));
+  const auto text = read_file(working_directory, "/usr/share/containers/seccomp.json");
+  const auto document = json::Document::parse(text);
   Seccomp profile;
   profile.default_action = document.root().find("defaultAction")->text;
   profile.default_errno_ret = number_in(document.root(), "defaultErrnoRet");

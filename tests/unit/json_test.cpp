@@ -9,9 +9,9 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-std::string refusal(std::string text) {
+std::string refusal(const std::string& text) {
   try {
-    json::Document::parse(std::move(text));
+    json::Document::parse(text);
   } catch (const Error& error) {
     return error.what();
   }

@@ -64,7 +64,8 @@ TEST_CASE("a container outside of resctrl has no place there when its record is 
 }
 
 TEST_CASE("state.json has the names that other tools know from runc") {
-  const auto document = json::Document::parse(encode(sample()));
+  const auto text = encode(sample());
+  const auto document = json::Document::parse(text);
   const auto& root = document.root();
   CHECK(root.find("init_process_pid")->text == "4711");
   CHECK(root.find("cgroup_paths")->find("")->text == "/sys/fs/cgroup/c1");

@@ -28,7 +28,8 @@ const json::Value& event(const json::Value& events, std::string_view name) {
 TEST_CASE("a trace has every phase and step as an event, in microseconds, each kind in its row") {
   const Record record{{{"seal", 1'000, 2'500}, {"clone", 3'500, 1'000'000}},
                       {{"mount \"proc\"\n", 4'000, 600}, {"execute /bin/true", 4'600, std::nullopt}}};
-  const auto document = json::Document::parse(timing::chrome_trace(record, "runtime run"));
+  const auto text = timing::chrome_trace(record, "runtime run");
+  const auto document = json::Document::parse(text);
   const auto& events = *document.root().find("traceEvents");
   const auto& clone = event(events, "clone");
   CHECK(clone.find("ph")->text == "X");
