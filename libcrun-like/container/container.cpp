@@ -104,6 +104,7 @@ Container Container::create(const Store& store, const std::string& id, const Cre
   Creation creation(store, id, options, Starter::later_command);
   creation.stand();
   creation.keep();
+  succeed(options, 0);
   return {store, id};
 }
 

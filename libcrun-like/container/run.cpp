@@ -23,14 +23,15 @@ int run(const Store& store, const std::string& id, const RunOptions& options) {
   if (!stays) {
     if (notify) notify->wait(creation.process(), creation.record().pid);
     creation.keep();
-    return 0;
+    return succeed(options, 0);
   }
   // Who stays is the one that the service manager watches, and passes the container's end on.
   if (notify) attendance->watch(notify->fd(), [&] { return notify->forward(::getpid()); });
   const int status = attendance->attend(creation.process());
   creation.keep();
   if (!options.keep) remove_after_run(creation.state(), creation.record());
-  return status;
+  attendance.reset();  // gives the terminal back
+  return succeed(options, status);
 }
 
 }  // namespace oci

@@ -31,10 +31,10 @@ struct Budget {
 
 /// As counted on Linux 6.18 with cgroup2 alone, in the build that is made without options.
 constexpr std::array budgets{
-    Budget{"run", 126, 307, 73, 744, 275},  Budget{"create", 100, 314, 73, 744, 275},
-    Budget{"start", 52, 0, 41, 704, 271},   Budget{"state", 45, 0, 41, 704, 271},
-    Budget{"exec", 102, 163, 69, 800, 271}, Budget{"kill", 42, 0, 42, 768, 271},
-    Budget{"delete", 57, 0, 42, 768, 271},
+    Budget{"run", 121, 245, 69, 744, 275}, Budget{"create", 94, 252, 69, 744, 275},
+    Budget{"start", 49, 0, 40, 696, 271},  Budget{"state", 42, 0, 40, 696, 271},
+    Budget{"exec", 97, 101, 64, 800, 271}, Budget{"kill", 39, 0, 41, 760, 271},
+    Budget{"delete", 52, 0, 41, 764, 271},
 };
 
 /// What other kernels, compilers and controllers of cgroups may add to a row: not what a change of the program may.
