@@ -83,6 +83,17 @@ SystemdProperties properties_of(const CgroupHost& host, const Cgroup& cgroup, co
   return properties;
 }
 
+/// systemd knows a period only beside a quota (systemd 262): without one it has just written its default, and the next
+/// quota would count with that. A daemon-reload still loses it.
+void write_period_again(const CgroupHost& host, const Cgroup& cgroup, const Resources& change, Journal& journal) {
+  if (!change.cpu || change.cpu->quota.value_or(-1) > 0 || change.cpu->period.value_or(0) == 0) return;
+  Resources period;
+  period.cpu.emplace();
+  period.cpu->quota = change.cpu->quota;
+  period.cpu->period = change.cpu->period;
+  change_limits(host, cgroup, period, journal);
+}
+
 /// Everything or nothing. systemd comes last: the kernel is the stricter of the two, and what it has taken can be taken
 /// back from it.
 void change_cgroup(const SystemdUnit& unit, const Cgroup& cgroup, Resources change,
@@ -98,6 +109,7 @@ void change_cgroup(const SystemdUnit& unit, const Cgroup& cgroup, Resources chan
     change_limits(host, cgroup, change, journal);
     if (devices) replace_program(cgroup, devices->program);
     set_unit_properties(unit, std::move(properties));
+    if (!unit.empty()) write_period_again(host, cgroup, change, journal);
   } catch (...) {
     journal.undo();
     throw;

@@ -169,6 +169,18 @@ TEST_CASE("limits and devices outlive a daemon-reload") {
   CHECK(b.shown("NeedDaemonReload") == "no");
 }
 
+TEST_CASE("a period without a quota is kept for the quota to come") {
+  need_systemd();
+  Scope b;
+  b.launch();
+  REQUIRE(b.runtime({"update", "ID", "--cpu-period", "50000"}).status == 0);
+  CHECK(b.limit("cpu.max") == "max 50000\n");
+  REQUIRE(b.runtime({"update", "ID", "--cpu-quota", "20000"}).status == 0);
+  CHECK(b.limit("cpu.max") == "20000 50000\n");
+  REQUIRE(b.runtime({"update", "ID", "--cpu-quota", "-1"}).status == 0);
+  CHECK(b.limit("cpu.max") == "max 50000\n");
+}
+
 TEST_CASE("exec enters the scope") {
   need_systemd();
   Scope b;
