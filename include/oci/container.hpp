@@ -57,7 +57,7 @@ struct EntryOptions {
   Attachment attachment = Attachment::detached;
   /// Called with the exit status when create, run or exec has done all it is for, before it takes apart what it used. A
   /// caller that ends the process in it spares that, and with it the copies of the pages that are still shared with the
-  /// container's process (fork(2)). It may also return.
+  /// container's process (fork(2)). It may also return. Whoever sets it is without an environment behind exec.
   void (*on_success)(int status) = nullptr;
 };
 

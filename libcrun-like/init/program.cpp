@@ -110,6 +110,22 @@ int enter_as_user(const std::string& path) {
   return ::chdir(path.c_str()) < 0 ? errno : 0;
 }
 
+/// The first character of the working directory's path; 0 when it cannot be told.
+template <std::size_t size>
+[[gnu::noinline]] char first_of_directory() {
+  std::array<char, size> here;  // NOLINT(cppcoreguidelines-pro-type-member-init): each page touched is one more to copy
+  if (::syscall(SYS_getcwd, here.data(), here.size()) >= 0) return here[0];
+  return '\0';
+}
+
+/// A working directory outside of the root reads as "(unreachable)…" (getcwd(2), CVE-2024-21626).
+bool is_below_root() {
+  static constexpr std::size_t usual = 256;
+  static constexpr std::size_t largest = 4096;
+  if (const char first = first_of_directory<usual>(); first != '\0') return first == '/';
+  return first_of_directory<largest>() == '/';
+}
+
 void close_between(unsigned first, unsigned last) {
   if (first > last) return;
   if (::syscall(SYS_close_range, first, last, 0) < 0) throw Error::system("close_range");
@@ -127,10 +143,7 @@ void perform(const ChangeDirectory& change, Scene& scene) {
   const int code = change.last_chance ? enter_as_user(change.path) : enter_as_root(change.path, change.made);
   if (code == EACCES && !change.last_chance) return;
   if (code != 0) throw Error::system("chdir to cwd (\"" + change.path + "\")", code);
-  // A working directory outside of the root reads as "(unreachable)…" (getcwd(2), CVE-2024-21626).
-  std::array<char, 4096> here{};
-  if (::syscall(SYS_getcwd, here.data(), here.size()) < 0 || here[0] != '/')
-    throw Error("the working directory \"" + change.path + "\" is outside of the container", EPERM);
+  if (!is_below_root()) throw Error("the working directory \"" + change.path + "\" is outside of the container", EPERM);
   scene.in_directory = true;
 }
 

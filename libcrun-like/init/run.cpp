@@ -65,6 +65,7 @@ void perform_all(const InitPlan& plan, Scene& scene) {
 
 void forget_environment() noexcept {
   for (char** entry = environ; entry && *entry; ++entry) ::explicit_bzero(*entry, std::strlen(*entry));
+  environ = nullptr;
 }
 
 void run(const InitPlan& plan, Fd parent, Progress& progress, std::uint64_t ignored_signals) noexcept {

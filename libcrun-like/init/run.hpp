@@ -29,7 +29,7 @@ namespace oci::init {
 
 /// What the caller has in its environment (passwords of proxies, keys) is none of the container's business, but whoever
 /// may trace this process can read it in /proc/PID/environ until execve(2): others in a pid namespace that is joined,
-/// and in one that waits for `start`. The texts are this process's own copy.
+/// and in one that waits for `start`. The texts are this process's own copy. Once: afterwards there is none.
 void forget_environment() noexcept;
 
 }  // namespace oci::init
