@@ -33,7 +33,7 @@ struct Budget {
 constexpr std::array budgets{
     Budget{"run", 121, 245, 69, 744, 275}, Budget{"create", 94, 252, 69, 744, 275},
     Budget{"start", 49, 0, 40, 696, 271},  Budget{"state", 42, 0, 40, 696, 271},
-    Budget{"exec", 97, 101, 64, 800, 271}, Budget{"kill", 39, 0, 41, 760, 271},
+    Budget{"exec", 94, 101, 62, 796, 271}, Budget{"kill", 39, 0, 41, 760, 271},
     Budget{"delete", 52, 0, 41, 764, 271},
 };
 
