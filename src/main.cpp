@@ -24,10 +24,11 @@ void open_missing_streams() noexcept {
 }
 
 /// Memory that was used and freed serves again, also in large pieces: a new page costs more than anything that is done
-/// with it. From 128 KiB on malloc(3) would fetch new ones each time (mallopt(3), M_MMAP_THRESHOLD).
+/// with it. From 128 KiB on malloc(3) would fetch new ones each time, and give free ones at the end back (mallopt(3)).
 void keep_freed_memory() noexcept {
   static constexpr int largest = 32 << 20;  // that it takes
   ::mallopt(M_MMAP_THRESHOLD, largest);
+  ::mallopt(M_TRIM_THRESHOLD, largest);
 }
 
 int refuse(const CommandLine& line, const Mistake& mistake) {

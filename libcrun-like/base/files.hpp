@@ -21,7 +21,8 @@ inline constexpr int flags_of_regular = O_RDONLY | O_NONBLOCK | O_NOCTTY;
 std::string read_file(FdRef dir, const std::string& path, std::size_t limit = std::size_t{1} << 20U);
 /// Nothing when there is no such file (ENOENT, ENOTDIR, and ENODEV and ESRCH, which files of cgroup and /proc give).
 std::optional<std::string> try_read_file(FdRef dir, const std::string& path, std::size_t limit = std::size_t{1} << 20U);
-/// The same of a file that the kernel writes while it is read: what comes at once, which is all of what fits in a page.
+/// The same of a file that the kernel writes while it is read: what comes at once, which is all of it up to a
+/// page; the rest is cut off.
 std::optional<std::string> try_read_page(FdRef dir, const std::string& path);
 
 /// Writes `text` in one write(2), as kernel files want it. The file must exist. @throws Error "write TEXT to PATH: …"

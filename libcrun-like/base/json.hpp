@@ -10,7 +10,7 @@
 
 namespace oci::json {
 
-/// One value of a Document, linked to its siblings. Lives as long as the Document.
+/// One value of a Document, linked to its siblings. Lives as long as the Document and its text.
 struct Value {
   enum class Kind : std::uint8_t { null, boolean, number, string, array, object };
   Kind kind = Kind::null;

@@ -96,7 +96,9 @@ Config snapshot_in(const StateDirectory& directory) {
 Process configured_process(const Record& record, const Config& snapshot) {
   const auto file = record.bundle + "/config.json";
   const auto opened = sys::try_openat(working_directory, file, flags_of_regular);
-  if (opened.code != 0) return *snapshot.spec.process;
+  const int code = opened.code;
+  if (code == ENOENT || code == ENOTDIR || code == EACCES || code == ELOOP) return *snapshot.spec.process;
+  if (code != 0) throw Error::system("open " + file + " (O_RDONLY|O_NONBLOCK|O_NOCTTY)", code);
   const auto text = text_of(opened.fd, file);
   if (text == snapshot.text) return *snapshot.spec.process;
   auto spec = spec_in(text, file);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Other limits for a container that lives.
+#include "base/files.hpp"
 #include "base/log.hpp"
 #include "container/presence.hpp"
 #include "container/record.hpp"
@@ -83,15 +84,16 @@ SystemdProperties properties_of(const CgroupHost& host, const Cgroup& cgroup, co
   return properties;
 }
 
-/// systemd knows a period only beside a quota (systemd 262): without one it has just written its default, and the next
-/// quota would count with that. A daemon-reload still loses it.
-void write_period_again(const CgroupHost& host, const Cgroup& cgroup, const Resources& change, Journal& journal) {
-  if (!change.cpu || change.cpu->quota.value_or(-1) > 0 || change.cpu->period.value_or(0) == 0) return;
-  Resources period;
-  period.cpu.emplace();
-  period.cpu->quota = change.cpu->quota;
-  period.cpu->period = change.cpu->period;
-  change_limits(host, cgroup, period, journal);
+/// systemd knows a period only beside a quota (systemd 262): without one it has just written its default, whatever it
+/// was asked to change, and the next quota would count with that. A daemon-reload still loses it.
+void keep_period(const Cgroup& cgroup, const std::string& before) {
+  static constexpr const char* file = "cpu.max";
+  if (!before.starts_with("max ") || cgroup.read(file) == before) return;
+  try {
+    write_file(cgroup.directory(), file, before);
+  } catch (const Error& error) {
+    log::warning(error.what());
+  }
 }
 
 /// Everything or nothing. systemd comes last: the kernel is the stricter of the two, and what it has taken can be taken
@@ -108,8 +110,9 @@ void change_cgroup(const SystemdUnit& unit, const Cgroup& cgroup, Resources chan
   try {
     change_limits(host, cgroup, change, journal);
     if (devices) replace_program(cgroup, devices->program);
+    const auto quota = unit.empty() ? std::string() : cgroup.read("cpu.max").value_or("");
     set_unit_properties(unit, std::move(properties));
-    if (!unit.empty()) write_period_again(host, cgroup, change, journal);
+    keep_period(cgroup, quota);
   } catch (...) {
     journal.undo();
     throw;

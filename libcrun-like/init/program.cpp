@@ -114,8 +114,8 @@ int enter_as_user(const std::string& path) {
 template <std::size_t size>
 [[gnu::noinline]] char first_of_directory() {
   std::array<char, size> here;  // NOLINT(cppcoreguidelines-pro-type-member-init): each page touched is one more to copy
-  if (::syscall(SYS_getcwd, here.data(), here.size()) >= 0) return here[0];
-  return '\0';
+  here[0] = '\0';               // a seccomp filter may let the call succeed without being made
+  return ::syscall(SYS_getcwd, here.data(), here.size()) >= 0 ? here[0] : '\0';
 }
 
 /// A working directory outside of the root reads as "(unreachable)…" (getcwd(2), CVE-2024-21626).

@@ -14,7 +14,8 @@ std::uint64_t ignored_signals() {
   static constexpr std::string_view key = "\nSigIgn:\t";
   const auto [file, code] = sys::try_openat(working_directory, "/proc/self/status", O_RDONLY);
   if (code != 0) return every_one;
-  std::array<char, 4096> text{};  // with thousands of groups the line comes later than that
+  std::array<char, 4096> text;  // NOLINT(cppcoreguidelines-pro-type-member-init): the kernel fills what is used; with
+                                // thousands of groups the line comes later than that
   const auto size = ::read(file.get(), text.data(), text.size());
   const std::string_view seen(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
   const auto at = seen.find(key);

@@ -175,6 +175,9 @@ TEST_CASE("a period without a quota is kept for the quota to come") {
   b.launch();
   REQUIRE(b.runtime({"update", "ID", "--cpu-period", "50000"}).status == 0);
   CHECK(b.limit("cpu.max") == "max 50000\n");
+  REQUIRE(b.runtime({"update", "ID", "--cpu-share", "512"}).status == 0);
+  REQUIRE(b.runtime({"update", "ID", "--memory", "64m"}).status == 0);
+  CHECK(b.limit("cpu.max") == "max 50000\n");
   REQUIRE(b.runtime({"update", "ID", "--cpu-quota", "20000"}).status == 0);
   CHECK(b.limit("cpu.max") == "20000 50000\n");
   REQUIRE(b.runtime({"update", "ID", "--cpu-quota", "-1"}).status == 0);
