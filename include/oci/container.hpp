@@ -55,10 +55,10 @@ struct EntryOptions {
   std::string pid_file;        ///< absolute; written once the process stands
   unsigned preserve_fds = 0;   ///< how many descriptors from 3 on the process keeps
   Attachment attachment = Attachment::detached;
-  /// Called with the exit status when create, run or exec has done all it is for, before it takes apart what it used. A
-  /// caller that ends the process in it spares that, and with it the copies of the pages that are still shared with the
-  /// container's process (fork(2)). It may also return. Where it is set, exec wipes this process's environment,
-  /// whatever becomes of it.
+  /// Called with the exit status when create, run or exec (not restore) has done all it is for, before it takes apart
+  /// what it used. A caller that ends the process in it spares that, and with it the copies of the pages that are still
+  /// shared with the container's process (fork(2)). It may also return. Where it is set, exec wipes this process's
+  /// environment, whatever becomes of it.
   void (*on_success)(int status) = nullptr;
 };
 

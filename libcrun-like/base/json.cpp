@@ -53,11 +53,11 @@ struct Builder {
   void* allocate(std::size_t size) {
     // One block for most texts: what is freed in one piece can be used again for what is decoded, and for the plan.
     static constexpr std::size_t smallest = std::size_t{64} * 1024;
-    static constexpr std::size_t values_of_byte = 5;
+    static constexpr std::size_t value_bytes_per_text_byte = 5;
     static constexpr std::size_t alignment = alignof(Value);
     size = (size + alignment - 1) / alignment * alignment;
     if (size > left) {
-      left = std::max({size, smallest, values_of_byte * source.size()});
+      left = std::max({size, smallest, value_bytes_per_text_byte * source.size()});
       free = document.blocks_.emplace_back(std::make_unique_for_overwrite<char[]>(left)).get();
     }
     left -= size;

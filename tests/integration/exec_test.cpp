@@ -307,3 +307,21 @@ TEST_CASE("exec works in a container without any namespace") {
   b.remove("linux.maskedPaths").remove("linux.readonlyPaths").args({"pause"}).launch();
   CHECK(b.exec({"cwd"}).out == "/\n");
 }
+
+TEST_CASE("exec falls back on the copy of config.json where there is none, and not where it cannot be opened") {
+  Waiting b;
+  // Not by the bundle, which would write config.json again.
+  const auto exec = [&] {
+    test::Command command;
+    command.words = {test::runtime_path(), "--root", b.root(), "exec", b.id(), "/inside", "exit", "3"};
+    return test::execute(command, b.path("exec.out"), b.path("exec.err"));
+  };
+  const auto file = b.path("config.json");
+  REQUIRE(::unlink(file.c_str()) == 0);
+  CHECK(exec().status == 3);
+  REQUIRE(::mknod(file.c_str(), S_IFSOCK | 0600, 0) == 0);  // open(2): ENXIO
+  const auto r = exec();
+  CHECK(r.status == 255);
+  CHECK_THAT(r.err, Contains("config.json (O_RDONLY|O_NONBLOCK|O_NOCTTY): No such device or address"));
+  REQUIRE(::unlink(file.c_str()) == 0);
+}
