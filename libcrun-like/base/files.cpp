@@ -37,6 +37,14 @@ bool is_gone(int code) noexcept {
   return code == ENOENT || code == ENOTDIR || code == ENODEV || code == ESRCH;
 }
 
+/// Nothing where there is none to read.
+std::optional<Fd> try_open(FdRef dir, const std::string& path) {
+  auto [file, code] = sys::try_openat(dir, path, O_RDONLY);
+  if (is_gone(code)) return std::nullopt;
+  if (code != 0) throw Error::system("open " + path + " (O_RDONLY)", code);
+  return std::move(file);
+}
+
 std::string_view kind_of(mode_t mode) {
   switch (mode & S_IFMT) {
     case S_IFDIR:
@@ -92,11 +100,10 @@ std::string read_file(FdRef dir, const std::string& path, std::size_t limit) {
 }
 
 std::optional<std::string> try_read_file(FdRef dir, const std::string& path, std::size_t limit) {
-  auto [file, code] = sys::try_openat(dir, path, O_RDONLY);
-  if (is_gone(code)) return std::nullopt;
-  if (code != 0) throw Error::system("open " + path + " (O_RDONLY)", code);
+  const auto file = try_open(dir, path);
+  if (!file) return std::nullopt;
   try {
-    return read_all(file, path, limit);
+    return read_all(*file, path, limit);
   } catch (const Error& error) {
     if (is_gone(error.code())) return std::nullopt;
     throw;
@@ -104,11 +111,10 @@ std::optional<std::string> try_read_file(FdRef dir, const std::string& path, std
 }
 
 std::optional<std::string> try_read_page(FdRef dir, const std::string& path) {
-  auto [file, code] = sys::try_openat(dir, path, O_RDONLY);
-  if (is_gone(code)) return std::nullopt;
-  if (code != 0) throw Error::system("open " + path + " (O_RDONLY)", code);
+  const auto file = try_open(dir, path);
+  if (!file) return std::nullopt;
   std::array<char, 4096> page;  // NOLINT(cppcoreguidelines-pro-type-member-init): the kernel fills what is used
-  const auto got = ::read(file.get(), page.data(), page.size());
+  const auto got = ::read(file->get(), page.data(), page.size());
   if (got < 0 && is_gone(errno)) return std::nullopt;
   if (got < 0) throw Error::system("read " + path);
   return std::string(page.data(), static_cast<std::size_t>(got));

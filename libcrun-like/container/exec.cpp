@@ -98,7 +98,7 @@ Process configured_process(const Record& record, const Config& snapshot) {
   const auto opened = sys::try_openat(working_directory, file, flags_of_regular);
   const int code = opened.code;
   if (code == ENOENT || code == ENOTDIR || code == EACCES || code == ELOOP) return *snapshot.spec.process;
-  if (code != 0) throw Error::system("open " + file + " (O_RDONLY|O_NONBLOCK|O_NOCTTY)", code);
+  if (code != 0) throw Error::system("open " + file + " (" + sys::open_flags_in_words(flags_of_regular) + ")", code);
   const auto text = text_of(opened.fd, file);
   if (text == snapshot.text) return *snapshot.spec.process;
   auto spec = spec_in(text, file);
