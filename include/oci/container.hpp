@@ -62,12 +62,6 @@ struct EntryOptions {
   void (*on_success)(int status) = nullptr;
 };
 
-/// The last deed of a call that was given `options`.
-inline int succeed(const EntryOptions& options, int status) {
-  if (options.on_success) options.on_success(status);
-  return status;
-}
-
 struct CreateOptions : EntryOptions {
   std::string bundle;       ///< absolute
   std::string config_file;  ///< absolute; empty: config.json in the bundle

@@ -14,6 +14,7 @@
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
 #include "container/creation.hpp"
+#include "container/entry.hpp"
 #include "container/hooks.hpp"
 #include "container/host_view.hpp"
 #include "container/notify.hpp"

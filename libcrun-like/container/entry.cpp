@@ -81,4 +81,9 @@ bool write_pid_file(const std::string& path, pid_t pid) {
   return true;
 }
 
+int succeed(const EntryOptions& options, int status) {
+  if (options.on_success) options.on_success(status);
+  return status;
+}
+
 }  // namespace oci

@@ -31,4 +31,7 @@ void hand_over_pidfd(const EntryOptions& options, const Pidfd& process, const ch
 /// True when a file has been put at `path`, false when something that was there has been written to.
 bool write_pid_file(const std::string& path, pid_t pid);
 
+/// The last deed of a call that was given `options`: says so to a caller that wants to end here. Returns `status`.
+int succeed(const EntryOptions& options, int status);
+
 }  // namespace oci

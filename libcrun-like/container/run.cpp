@@ -4,6 +4,7 @@
 
 #include "container/attend.hpp"
 #include "container/creation.hpp"
+#include "container/entry.hpp"
 #include "container/notify.hpp"
 #include "container/presence.hpp"
 #include "oci/container.hpp"
