@@ -117,6 +117,25 @@ bool remap(std::uintptr_t bias, std::uintptr_t page, Data data, const Descriptor
   });
 }
 
+/// Where a heap may begin that lies beside the program: the kernel maps what asks for no address as near as it can.
+/// execve(2) begins the heap of such a program 40 TiB away from it, and three levels of page tables for it are three
+/// pages more for each process: to be cleared, filled, and copied by fork(2). As far from here as in a program that is
+/// not static. 0: the kernel's place. Whoever asks for more than there is room for gets it elsewhere, from malloc(3).
+std::uintptr_t heap_beside_program() noexcept {
+  constexpr std::uintptr_t usual_size = std::uintptr_t{512} << 10U;
+  const long room = kernel_mmap(0, usual_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (is_error(room) || kernel(SYS_munmap, room, usual_size) != 0) return 0;
+  return static_cast<std::uintptr_t>(room);
+}
+
+void set_heap(prctl_mm_map& map, Data data) noexcept {
+  if (data == Data::as_in_the_file) map.brk = map.start_brk = heap_beside_program();
+  if (map.brk != 0) return;
+  map.brk = static_cast<std::uintptr_t>(kernel(SYS_brk, 0));
+  // Not the same where there is a heap: the memory below would no longer be shown as such.
+  map.start_brk = data == Data::in_use ? map.brk - 1 : map.brk;
+}
+
 /// PR_SET_MM_MAP sets everything at once. Where the kernel keeps a true value that we do not know without reading
 /// /proc/self/stat (25 us), one is given that only tools would notice: the stack starts at AT_RANDOM's bytes, and what
 /// malloc took before, if it did, cannot be given back.
@@ -134,9 +153,7 @@ bool become(const InitialStack& stack, std::uintptr_t bias, Data data, const Des
       map.end_data = end;
     }
   }
-  map.brk = static_cast<std::uintptr_t>(kernel(SYS_brk, 0));
-  // Not the same where there is a heap: the memory below would no longer be shown as such.
-  map.start_brk = data == Data::in_use ? map.brk - 1 : map.brk;
+  set_heap(map, data);
   map.start_stack = stack.random;
   // execve lays the texts out one behind the other: arguments, environment, AT_EXECFN. ps(1) reads them.
   map.arg_start = stack.arguments;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
@@ -195,6 +196,26 @@ TEST_CASE("nobody's memory is changed by sealing before the start") {
   CHECK(contains(victim.run("run maps", "env -i "), "sealed: yes"));
   CHECK(contains(victim.run("run maps " + std::string(100000, 'x')), "sealed: yes"));
   CHECK(contains(victim.run("run zeros"), "zeros: 65536"));
+}
+
+/// Where the first mapping begins whose line contains `part`.
+std::uintptr_t start_of(const std::string& maps, const std::string& part) {
+  std::istringstream lines(maps);
+  for (std::string line; std::getline(lines, line);)
+    if (contains(line, part)) return std::stoul(line, nullptr, 16);
+  FAIL("no mapping of " << part << " in\n" << maps);
+  return 0;
+}
+
+TEST_CASE("the heap of a program that seals itself before the start lies beside it, and grows beyond its room") {
+  needs_early_sealing();
+  const Victim victim(early);
+  const auto output = victim.run("run fill");  // more than there is room for
+  CHECK(contains(output, "filled: yes"));
+  const auto program = start_of(output, " r-xp ");
+  const auto heap = start_of(output, "[heap]");
+  static constexpr std::uintptr_t near = 8 << 20U;
+  CHECK((heap > program ? heap - program : program - heap) < near);
 }
 
 TEST_CASE("where the kernel refuses to exchange the executable, a sealed copy is executed") {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a container could do to the program that made it: the tests run private copies of this one.
-//   sealed_victim {plain|sealed|run} {attack|maps|cost [TIMES]|linger OTHER_COPY|zeros}
+//   sealed_victim {plain|sealed|run} {attack|maps|fill|cost [TIMES]|linger OTHER_COPY|zeros}
 // "run" seals nothing by itself: it is the word that makes src/before_start.cpp do it.
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -97,6 +97,15 @@ void measure(std::size_t count) {
   std::printf("cost: median %.1f us, p10 %.1f us\n", times[count / 2], times[count / 10]);
 }
 
+/// Four megabytes in pieces that malloc(3) takes from its heap; whether each keeps what is written to it.
+bool fill_heap() {
+  std::vector<std::string> pieces;
+  for (std::size_t i = 0; i < 1000; ++i) pieces.emplace_back(4096, static_cast<char>('a' + i % 26));
+  for (std::size_t i = 0; i < pieces.size(); ++i)
+    if (pieces[i].find_first_not_of(static_cast<char>('a' + i % 26)) != std::string::npos) return false;
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -110,7 +119,8 @@ int main(int argc, char** argv) {
   std::printf("sealed: %s\n", oci::is_executable_sealed() ? "yes" : "no");
   if (act == "zeros")
     return std::printf("zeros: %td\n", std::count(never_written.begin(), never_written.end(), '\0')), 0;
-  if (act == "maps") {
+  if (act == "fill") std::printf("filled: %s\n", fill_heap() ? "yes" : "no");
+  if (act == "maps" || act == "fill") {
     const auto text = oci::read_file(oci::working_directory, "/proc/self/maps") +
                       oci::read_file(oci::working_directory, "/proc/self/cmdline");
     return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() ? 0 : 1;
