@@ -70,7 +70,7 @@ class Walk {
   }
 
   sys::TriedFd look_at(const std::string& part, int flags) const {
-    return sys::try_openat2(FdRef(here()), part, O_PATH | flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+    return sys::try_openat2(FdRef(here()), part.c_str(), O_PATH | flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
   }
 
   void make_directory(const std::string& part) const {
@@ -96,7 +96,7 @@ class Walk {
     if (++links_ > most_links) fail(part, ELOOP);
     // What a link of /proc reads as is not where it leads, and a descriptor that this walk opened may have brought it
     // forth.
-    if (sys::try_openat2(FdRef(here()), part, O_PATH, RESOLVE_NO_MAGICLINKS).code == ELOOP) fail(part, ELOOP);
+    if (sys::try_openat2(FdRef(here()), part.c_str(), O_PATH, RESOLVE_NO_MAGICLINKS).code == ELOOP) fail(part, ELOOP);
     const std::string target = sys::readlinkat(FdRef(here()), part);
     if (target.starts_with('/')) parents_.clear();
     put_in_front(target);

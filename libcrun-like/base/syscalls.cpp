@@ -57,13 +57,13 @@ Fd openat(FdRef dir, const std::string& path, int flags, mode_t mode) {
   return std::move(fd);
 }
 
-TriedFd try_openat2(FdRef dir, const std::string& path, int flags, std::uint64_t resolve, mode_t mode) noexcept {
+TriedFd try_openat2(FdRef dir, const char* path, int flags, std::uint64_t resolve, mode_t mode) noexcept {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
   how.mode = mode;
   how.resolve = resolve;
   for (;;) {
-    const long fd = ::syscall(SYS_openat2, dir.get(), path.c_str(), &how, sizeof how);
+    const long fd = ::syscall(SYS_openat2, dir.get(), path, &how, sizeof how);
     if (fd >= 0) return {Fd(static_cast<int>(fd)), 0};
     if (errno != EAGAIN && errno != EINTR) return {Fd(), errno};
     if (errno == EAGAIN)

@@ -33,7 +33,7 @@ Fd openat(FdRef dir, const std::string& path, int flags, mode_t mode = 0);
 TriedFd try_openat(FdRef dir, const std::string& path, int flags, mode_t mode = 0) noexcept;
 
 /// openat2(2); `resolve` is of RESOLVE_*. Retries EAGAIN, which a rename during a RESOLVE_IN_ROOT lookup causes.
-TriedFd try_openat2(FdRef dir, const std::string& path, int flags, std::uint64_t resolve, mode_t mode = 0) noexcept;
+TriedFd try_openat2(FdRef dir, const char* path, int flags, std::uint64_t resolve, mode_t mode = 0) noexcept;
 
 struct stat fstat(FdRef file);
 bool is_same_file(const struct stat& one, const struct stat& other) noexcept;

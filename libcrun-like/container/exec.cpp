@@ -15,7 +15,6 @@
 #include "container/record.hpp"
 #include "container/rootless.hpp"
 #include "container/schedule.hpp"
-#include "init/run.hpp"
 #include "oci/container.hpp"
 #include "plan/exec.hpp"
 #include "spec/annotations.hpp"
@@ -199,8 +198,6 @@ int Container::exec(const ExecOptions& options) const {
 
   std::optional<Attendance> attendance;
   if (options.attachment == Attachment::foreground) attendance.emplace();
-  // Nobody asks for it here any more, and there its pages would have to be copied before they can be wiped.
-  if (options.on_success) init::forget_environment();
   auto child = entrance.enter();
   timing::phase("serve");
   while (auto message = child.next()) {

@@ -19,9 +19,9 @@
 #include <cstddef>
 
 #include "base/channel.hpp"
+#include "base/environment.hpp"
 #include "base/syscalls.hpp"
 #include "init/mounts.hpp"
-#include "init/run.hpp"
 #include "kernel/seccomp_verdict.hpp"
 
 namespace oci {
@@ -62,14 +62,13 @@ constexpr std::array last_calls{
     answer(SECCOMP_RET_KILL_PROCESS),
 };
 
-/// Nothing of the engine's: no descriptors, environment or keys.
+/// Nothing of the engine's: no descriptors or keys.
 FdRef keep_only(FdRef channel, FdRef pid_namespace) {
   static constexpr std::array<int, 2> places{0, 1};
   const auto kept = sys::duplicate(channel);
   const auto space = sys::duplicate(pid_namespace);
   if (::dup2(kept.get(), places[0]) < 0 || ::dup2(space.get(), places[1]) < 0) throw Error::system("dup2");
   sys::close_from(places[1] + 1);
-  init::forget_environment();
   if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS && errno != EPERM)
     throw Error::system("join a session keyring");
   if (::setns(places[1], CLONE_NEWPID) < 0) throw Error::system("setns to the pid namespace");
@@ -167,6 +166,7 @@ class Helper {
     args.cgroup = directory ? static_cast<std::uint64_t>(directory.get()) : 0;
     args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
     args.exit_signal = SIGCHLD;
+    withhold_environment();
     const auto pid = ::syscall(SYS_clone3, &args, sizeof args);
     if (pid < 0) throw Error::system("clone3");
     if (pid == 0) help(pid_namespace, theirs);

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/environment.hpp"
 #include "base/log.hpp"
 #include "base/syscalls.hpp"
 #include "base/timing.hpp"
@@ -117,9 +118,12 @@ Child Child::launch(InitPlan plan, FdRef cgroup) {
     args.cgroup = static_cast<std::uint64_t>(cgroup.get());
   }
   const auto ignored = ignored_signals();
+  auto arguments = init::arguments_of(plan);
+  withhold_environment();
   const auto pid = ::syscall(SYS_clone3, &args, sizeof args);
   if (pid < 0) throw Error::system("clone3 the container's process");
-  if (pid == 0) init::run(plan, std::move(theirs), *progress, ignored);  // the only door: it does not come back
+  if (pid == 0)  // the only door: it does not come back
+    init::run(plan, std::move(arguments), std::move(theirs), *progress, ignored);
   return {std::move(plan), Pidfd(pidfd), static_cast<pid_t>(pid), std::move(ours), std::move(progress)};
 }
 

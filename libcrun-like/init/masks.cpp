@@ -55,7 +55,7 @@ int hide_before(const MaskPath& step, const Place& place, bool is_directory, Sce
       .source = "tmpfs",
       .target = step.path,
       .attributes = {.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC}};
-  const int code = legacy::mount_filesystem(empty, {"nr_blocks=1", "nr_inodes=1"}, place, scene);
+  const int code = legacy::mount_filesystem(empty, smallest_tmpfs(), place, scene);
   if (code == 0) scene.empty_directory = MountFd(open_in_root(scene.root, step.path, O_PATH).release());
   return code;
 }

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
+#include <optional>
 
 #include "init/mounts.hpp"
 
@@ -28,49 +28,76 @@ struct Change {
   unsigned flags = 0;  ///< AT_RECURSIVE or 0
 };
 
-/// As few changes as say the same. A mount without others below it has no need of AT_RECURSIVE, so more of them become
-/// one.
-std::vector<Change> changes_for(const MountAttributes& attributes, bool has_children) {
-  std::vector<Change> changes;
-  const unsigned recursive = has_children ? unsigned{AT_RECURSIVE} : 0;
-  if ((attributes.set | attributes.clear) != 0) {
-    changes.push_back({});
-    changes.back().attributes.attr_set = attributes.set;
-    changes.back().attributes.attr_clr = attributes.clear;
-  }
-  if ((attributes.recursive_set | attributes.recursive_clear) != 0) {
-    changes.push_back({.flags = recursive});
-    changes.back().attributes.attr_set = attributes.recursive_set;
-    changes.back().attributes.attr_clr = attributes.recursive_clear;
-  }
-  for (const auto propagation : attributes.propagation) {
-    const unsigned flags = (propagation & MS_REC) != 0 ? recursive : 0;
-    if (changes.empty() || changes.back().flags != flags || changes.back().attributes.propagation != 0)
-      changes.push_back({.flags = flags});
-    changes.back().attributes.propagation = propagation & ~static_cast<unsigned long>(MS_REC);
-  }
-  return changes;
-}
+/// As few changes as say the same, one after the other. A mount without others below it has no need of AT_RECURSIVE, so
+/// more of them become one.
+class Changes {
+ public:
+  Changes(const MountAttributes& attributes, bool has_children) noexcept
+      : attributes_(attributes), recursive_(has_children ? unsigned{AT_RECURSIVE} : 0) {}
 
-int change(FdRef mount, Change& wanted) noexcept {
+  std::optional<Change> next() noexcept {
+    std::optional<Change> joined;
+    for (; at_ < attribute_words + attributes_.propagation.size(); ++at_) {
+      const auto wish = at_ < attribute_words ? of_attributes() : of_propagation();
+      if (!is_any(wish)) continue;
+      if (!joined)
+        joined = wish;
+      else if (at_ >= attribute_words && joined->flags == wish.flags && joined->attributes.propagation == 0)
+        joined->attributes.propagation = wish.attributes.propagation;
+      else
+        break;
+    }
+    return joined;
+  }
+
+ private:
+  /// The mount's own, and those of the ones below as well.
+  static constexpr std::size_t attribute_words = 2;
+
+  static bool is_any(const Change& wish) noexcept {
+    return (wish.attributes.attr_set | wish.attributes.attr_clr | wish.attributes.propagation) != 0;
+  }
+
+  Change of_attributes() const noexcept {
+    Change wish{.flags = at_ == 0 ? 0 : recursive_};
+    wish.attributes.attr_set = at_ == 0 ? attributes_.set : attributes_.recursive_set;
+    wish.attributes.attr_clr = at_ == 0 ? attributes_.clear : attributes_.recursive_clear;
+    return wish;
+  }
+
+  Change of_propagation() const noexcept {
+    const auto propagation = attributes_.propagation[at_ - attribute_words];
+    Change wish{.flags = (propagation & MS_REC) != 0 ? recursive_ : 0};
+    wish.attributes.propagation = propagation & ~static_cast<unsigned long>(MS_REC);
+    return wish;
+  }
+
+  const MountAttributes& attributes_;
+  unsigned recursive_;
+  std::size_t at_ = 0;
+};
+
+int make(const Change& wanted, FdRef mount) noexcept {
   const auto flags = AT_EMPTY_PATH | wanted.flags;
-  return ::mount_setattr(mount.get(), "", flags, &wanted.attributes, sizeof wanted.attributes) < 0 ? errno : 0;
+  auto attributes = wanted.attributes;
+  return ::mount_setattr(mount.get(), "", flags, &attributes, sizeof attributes) < 0 ? errno : 0;
 }
 
-/// open_tree and the first change in one call where the kernel has that; `done` says how many changes were made.
-TriedMount clone_and_change(FdRef dir, const std::string& path, unsigned flags, std::vector<Change>& changes,
-                            std::size_t& done, Scene& scene) {
+/// open_tree and the first change in one call where the kernel has that; `first` is reset then.
+TriedMount clone_and_change(FdRef dir, const std::string& path, unsigned flags, std::optional<Change>& first,
+                            Scene& scene) {
   flags |= OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-  if (!changes.empty() && !scene.no_open_tree_attr && (changes.front().flags != 0) == ((flags & AT_RECURSIVE) != 0)) {
-    auto& first = changes.front().attributes;
-    const long fd = ::syscall(open_tree_attr, dir.get(), path.c_str(), flags, &first, sizeof first);
-    done = 1;
-    if (fd >= 0) return {MountFd(static_cast<int>(fd)), 0};
+  if (first && !scene.no_open_tree_attr && (first->flags != 0) == ((flags & AT_RECURSIVE) != 0)) {
+    const long fd =
+        ::syscall(open_tree_attr, dir.get(), path.c_str(), flags, &first->attributes, sizeof first->attributes);
+    if (fd >= 0) {
+      first.reset();
+      return {MountFd(static_cast<int>(fd)), 0};
+    }
     // A filter may answer EPERM for what it does not know, and so may the kernel for a locked flag: the plain call
     // tells.
     scene.no_open_tree_attr = errno == ENOSYS;
     if (errno != ENOSYS && errno != EPERM) return {MountFd(), errno};
-    done = 0;
   }
   const int fd = ::open_tree(dir.get(), path.c_str(), flags);
   return {MountFd(fd), fd < 0 ? errno : 0};
@@ -80,16 +107,18 @@ TriedMount clone_and_change(FdRef dir, const std::string& path, unsigned flags, 
 
 TriedMount clone_tree(FdRef dir, const std::string& path, unsigned flags, const MountAttributes& attributes,
                       Scene& scene) {
-  auto changes = changes_for(attributes, (flags & AT_RECURSIVE) != 0);
-  std::size_t done = 0;
-  auto tree = clone_and_change(dir, path, flags, changes, done, scene);
-  for (; tree.code == 0 && done < changes.size(); ++done) tree.code = change(tree.mount, changes[done]);
+  Changes changes(attributes, (flags & AT_RECURSIVE) != 0);
+  auto change = changes.next();
+  auto tree = clone_and_change(dir, path, flags, change, scene);
+  if (!change) change = changes.next();
+  for (; tree.code == 0 && change; change = changes.next()) tree.code = make(*change, tree.mount);
   return tree;
 }
 
 int change_attributes(FdRef mount, const MountAttributes& attributes, bool has_children) {
-  for (auto& wanted : changes_for(attributes, has_children))
-    if (const int code = change(mount, wanted); code != 0) return code;
+  Changes changes(attributes, has_children);
+  while (const auto change = changes.next())
+    if (const int code = make(*change, mount); code != 0) return code;
   return 0;
 }
 
@@ -168,19 +197,21 @@ void verify_null(FdRef device) {
   if (!sys::is_null_device(sys::fstat(device))) throw Error("/dev/null is not the device 1:3", ENODEV);
 }
 
+std::array<std::string, 2> smallest_tmpfs() {
+  return {"nr_blocks=1", "nr_inodes=1"};
+}
+
 int attach_empty_directory(const Place& place, Scene& scene) {
   if (scene.empty_attached) {
     const auto clone = clone_tree(scene.empty_directory, "", AT_EMPTY_PATH, {}, scene);
     return clone.code != 0 ? clone.code : attach(clone.mount, place);
   }
-  // The smallest tmpfs there is; nothing can be made in it even by somebody who makes it writable.
   const MountFilesystem empty{
       .type = "tmpfs",
       .source = "tmpfs",
       .target = "masked paths",
-      .parameters = {"nr_blocks=1", "nr_inodes=1"},
       .attributes = {.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC}};
-  scene.empty_directory = make_filesystem(empty, empty.parameters);
+  scene.empty_directory = make_filesystem(empty, smallest_tmpfs());
   const int code = attach(scene.empty_directory, place);
   scene.empty_attached = code == 0;
   return code;

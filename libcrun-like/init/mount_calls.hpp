@@ -2,6 +2,7 @@
 // What the mount steps share: the mount API of Linux 5.2, places to attach to, and when to do without that API.
 // Functions answer with the errno, 0 for success; the steps make Errors of it.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -80,6 +81,9 @@ void check(int code, const Step& step) {
 
 /// @throws Error unless `device` is the null device: whatever hides files must be that (CVE-2025-31133)
 void verify_null(FdRef device);
+
+/// Parameters of a tmpfs in which nothing can be made even by somebody who makes it writable.
+std::array<std::string, 2> smallest_tmpfs();
 
 /// Puts an empty read-only directory at `place`, the same file system for all who ask. An old kernel makes clones only
 /// of what is attached, so the first place gets the original.

@@ -59,16 +59,18 @@ int set_parameter(FdRef file_system, const std::string& parameter) {
   return set(file_system, FSCONFIG_SET_STRING, key.c_str(), value.c_str());
 }
 
-std::vector<std::string> parameters_for(const MountFilesystem& step, const Place& place) {
-  auto parameters = step.parameters;
+/// The step's own, or `room` with one more.
+Parameters parameters_for(const MountFilesystem& step, const Place& place, std::vector<std::string>& room) {
+  const auto& parameters = step.parameters;
   const bool names_mode = std::any_of(parameters.begin(), parameters.end(),
                                       [](const auto& parameter) { return parameter.starts_with("mode="); });
   if (step.type != "tmpfs" || place.made || names_mode) return parameters;
   // A tmpfs looks like the directory it covers; what we made ourselves says nothing about what was wanted.
   std::array<char, 16> mode{};
   std::snprintf(mode.data(), mode.size(), "mode=%04o", sys::fstat(place.file).st_mode & 07777U);
-  parameters.insert(parameters.begin(), mode.data());
-  return parameters;
+  room = parameters;
+  room.insert(room.begin(), mode.data());
+  return room;
 }
 
 Reach reach_of(const MountFilesystem& step) {
@@ -106,12 +108,13 @@ void set_label(const MountFilesystem& step, FdRef mount) {
     throw Error::system("label " + step.target + " " + step.label);
 }
 
-MountFd make(const MountFilesystem& step, const std::vector<std::string>& parameters, Scene& scene) {
+MountFd make(const MountFilesystem& step, Parameters parameters, Scene& scene) {
   return step.foreign_processes ? foreign_proc(step, scene) : make_filesystem(step, parameters);
 }
 
 void attach_new(const MountFilesystem& step, const Place& place, Scene& scene) {
-  auto mount = step.made_before ? take_source(scene) : make(step, parameters_for(step, place), scene);
+  std::vector<std::string> room;
+  auto mount = step.made_before ? take_source(scene) : make(step, parameters_for(step, place, room), scene);
   if (step.copy_up && !place.made) copy_directory(place.file, mount);
   set_label(step, mount);
   if (step.id_maps) ask(scene, Word::idmap, mount);
@@ -158,7 +161,8 @@ void mount_before(const MountFilesystem& step, const Place& place, Scene& scene)
   if (step.foreign_processes)
     throw Error(describe_mount_step(step) + ": needs fsopen(2), Linux 5.2, and move_mount(2)", ENOSYS);
   if (step.id_maps) throw Error(describe_mount_step(step) + ": needs fsmount(2) and mount_setattr(2)", ENOSYS);
-  const auto parameters = parameters_for(step, place);
+  std::vector<std::string> room;
+  const auto parameters = parameters_for(step, place, room);
   if (step.copy_up) throw Error(describe_mount_step(step) + ": tmpcopyup needs fsopen(2), Linux 5.2", ENOSYS);
   int code = legacy::mount_filesystem(step, parameters, place, scene);
   if (refuses(code) && !step.stand_in.empty()) {
@@ -175,7 +179,7 @@ void mount_before(const MountFilesystem& step, const Place& place, Scene& scene)
 
 }  // namespace
 
-MountFd make_filesystem(const MountFilesystem& step, const std::vector<std::string>& parameters) {
+MountFd make_filesystem(const MountFilesystem& step, Parameters parameters) {
   const Fd made(::fsopen(step.type.c_str(), FSOPEN_CLOEXEC));
   if (!made) throw Error::system(describe_mount_step(step));
   if (step.pid_namespace.get() >= 0)
@@ -184,7 +188,7 @@ MountFd make_filesystem(const MountFilesystem& step, const std::vector<std::stri
   return finish_filesystem(step, made, parameters);
 }
 
-MountFd finish_filesystem(const MountFilesystem& step, FdRef made, const std::vector<std::string>& parameters) {
+MountFd finish_filesystem(const MountFilesystem& step, FdRef made, Parameters parameters) {
   if (!step.source.empty())
     if (const int code = set(made, FSCONFIG_SET_STRING, "source", step.source.c_str()); code != 0)
       fail(step, made, code);

@@ -88,7 +88,7 @@ std::string quoted(const std::string& parameter) {
 
 }  // namespace
 
-bool needs_mount(const MountFilesystem& step, const std::vector<std::string>& parameters) noexcept {
+bool needs_mount(const MountFilesystem& step, Parameters parameters) noexcept {
   const bool too_long = std::any_of(parameters.begin(), parameters.end(),
                                     [](const auto& parameter) { return parameter.size() > longest_value; });
   return too_long || (step.attributes.superblock & only_mount_knows) != 0;
@@ -118,8 +118,7 @@ bool is_locked(FdRef mount, Scene& scene) {
   return ::umount2(Names::of(mount).c_str(), MNT_EXPIRE) < 0 && errno == EINVAL;
 }
 
-int mount_filesystem(const MountFilesystem& step, const std::vector<std::string>& parameters, const Place& place,
-                     Scene& scene) {
+int mount_filesystem(const MountFilesystem& step, Parameters parameters, const Place& place, Scene& scene) {
   const Fd named = open_named(place);
   std::string options;
   for (const auto& parameter : parameters) options.append(options.empty() ? "" : ",").append(quoted(parameter));

@@ -5,14 +5,14 @@
 #pragma once
 #include "base/rooted_path.hpp"
 #include "init/mount_calls.hpp"
+#include "init/mounts.hpp"
 #include "init/scene.hpp"
 #include "plan/mount_steps.hpp"
 
 namespace oci::init::legacy {
 
 /// Answers with the errno.
-int mount_filesystem(const MountFilesystem& step, const std::vector<std::string>& parameters, const Place& place,
-                     Scene& scene);
+int mount_filesystem(const MountFilesystem& step, Parameters parameters, const Place& place, Scene& scene);
 int bind(FdRef source, const Place& place, bool recursive, Scene& scene);
 /// Changes the mount that is on top at `target`, a path of the container. Exact flags, as MS_REMOUNT | MS_BIND has
 /// them.
@@ -27,6 +27,6 @@ int unmount(FdRef mount, Scene& scene);
 bool is_locked(FdRef mount, Scene& scene);
 
 /// Whether mount(2) has to be used for this one: a flag or a parameter that fsconfig(2) has no way to say.
-bool needs_mount(const MountFilesystem& step, const std::vector<std::string>& parameters) noexcept;
+bool needs_mount(const MountFilesystem& step, Parameters parameters) noexcept;
 
 }  // namespace oci::init::legacy

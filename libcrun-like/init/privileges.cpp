@@ -68,8 +68,8 @@ namespace {
 /// namespace.
 Fd open_attribute(Scene& scene, const std::string& path) {
   if (!scene.host_proc) return open_proc(scene, path, O_WRONLY);
-  auto tried =
-      sys::try_openat2(scene.host_proc, path, O_WRONLY, RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+  auto tried = sys::try_openat2(scene.host_proc, path.c_str(), O_WRONLY,
+                                RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
   if (tried.code != 0) throw Error::system("open /proc/" + path + " (O_WRONLY)", tried.code);
   return std::move(tried.fd);
 }

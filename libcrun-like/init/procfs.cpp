@@ -18,7 +18,7 @@ Fd attached_proc(Scene& scene) {
 }
 
 sys::TriedFd try_open(Scene& scene, const std::string& path, int flags) {
-  return sys::try_openat2(scene.proc, path, flags, RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+  return sys::try_openat2(scene.proc, path.c_str(), flags, RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
 }
 
 }  // namespace

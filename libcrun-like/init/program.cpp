@@ -15,6 +15,7 @@
 #include "base/syscalls.hpp"
 #include "base/text.hpp"
 #include "init/perform_process.hpp"
+#include "init/run.hpp"
 
 namespace oci::init {
 namespace {
@@ -135,7 +136,8 @@ void close_between(unsigned first, unsigned last) {
 
 void perform(const FindHome& home, Scene& scene) {
   scene.home = "HOME=" + home_of(home.uid);
-  if (!scene.env.empty()) scene.env.insert(scene.env.end() - 1, scene.home.data());
+  auto& env = scene.arguments.env;
+  if (!env.empty()) env.insert(env.end() - 1, scene.home.data());
 }
 
 void perform(const ChangeDirectory& change, Scene& scene) {
@@ -174,14 +176,14 @@ void perform(const SealDescriptors& seal, Scene& scene) {
   close_between(next, ~0U);
 }
 
-void prepare(const Execute& execute, Scene& scene) {
-  scene.args = pointers(execute.args);
-  scene.env = pointers(execute.env);
+Arguments arguments_of(const InitPlan& plan) {
+  const auto* execute = plan.steps.empty() ? nullptr : std::get_if<Execute>(&plan.steps.back().action);
+  return execute ? Arguments{pointers(execute->args), pointers(execute->env)} : Arguments{};
 }
 
 void perform(const Execute& /*execute*/, Scene& scene) {
   ::prctl(PR_SET_PDEATHSIG, 0);  // it survives execve, and the program is to survive the runtime
-  ::execve(scene.program.c_str(), scene.args.data(), scene.env.data());
+  ::execve(scene.program.c_str(), scene.arguments.args.data(), scene.arguments.env.data());
   const int code = errno;
   throw Error("exec " + scene.program + ": " + reason(code), code);
 }

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstring>
 #include <exception>
+#include <utility>
 
 #include "base/files.hpp"
 #include "base/timing.hpp"
@@ -63,22 +63,16 @@ void perform_all(const InitPlan& plan, Scene& scene) {
 
 }  // namespace
 
-void forget_environment() noexcept {
-  for (char** entry = environ; entry && *entry; ++entry) ::explicit_bzero(*entry, std::strlen(*entry));
-  environ = nullptr;
-}
-
-void run(const InitPlan& plan, Fd parent, Progress& progress, std::uint64_t ignored_signals) noexcept {
+void run(const InitPlan& plan, Arguments arguments, Fd parent, Progress& progress,
+         std::uint64_t ignored_signals) noexcept {
   Scene scene;
+  scene.arguments = std::move(arguments);
   scene.parent = std::move(parent);
   scene.progress = &progress;
   try {
     // A runtime that is killed takes a half-made container with it; Meet and setresuid(2) end this bond.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     reset_signals(ignored_signals);
-    forget_environment();
-    if (!plan.steps.empty())
-      if (const auto* last = std::get_if<Execute>(&plan.steps.back().action)) prepare(*last, scene);
     perform_all(plan, scene);
   } catch (const Error& error) {
     fail(scene, error.what(), error.code());

@@ -24,12 +24,12 @@ namespace oci::init {
 ///  5. Connections of the runtime, sd-bus above all, are not touched: this layer cannot include what makes them.
 ///  6. Every descriptor is close-on-exec from birth, and SealDescriptors closes what is left.
 ///
-/// `ignored_signals`: the runtime's (kernel/ignored_signals.hpp).
-[[noreturn]] void run(const InitPlan& plan, Fd parent, Progress& progress, std::uint64_t ignored_signals) noexcept;
+/// `ignored_signals`: the runtime's (kernel/ignored_signals.hpp). What is in its environment is not for this side: see
+/// withhold_environment().
+[[noreturn]] void run(const InitPlan& plan, Arguments arguments, Fd parent, Progress& progress,
+                      std::uint64_t ignored_signals) noexcept;
 
-/// What the caller has in its environment (passwords of proxies, keys) is none of the container's business, but whoever
-/// may trace this process can read it in /proc/PID/environ until execve(2): others in a pid namespace that is joined,
-/// and in one that waits for `start`. The texts are this process's own copy. Once: afterwards there is none.
-void forget_environment() noexcept;
+/// What `plan` will execute. The runtime lays it out: here each page that is written to has to be copied.
+Arguments arguments_of(const InitPlan& plan);
 
 }  // namespace oci::init

@@ -20,6 +20,12 @@ struct alignas(4096) Progress {
   std::atomic<std::int32_t> pid{0};  ///< as the runtime counts them; 0 before a Fork
 };
 
+/// For execve(2): pointers to the plan's texts, with the null pointer at the end.
+struct Arguments {
+  std::vector<char*> args;
+  std::vector<char*> env;
+};
+
 struct Scene {
   Fd parent;                     ///< the channel to the runtime
   Progress* progress = nullptr;  ///< shared with it; gone after a Fork
@@ -32,8 +38,7 @@ struct Scene {
   MountFd empty_directory;       ///< what hides masked directories: one read-only tmpfs for all of them
   std::string home;              ///< "HOME=", and what FindHome found
   std::string program;           ///< what FindProgram found
-  std::vector<char*> args;       ///< for execve(2), from prepare(), with the null pointer at the end
-  std::vector<char*> env;
+  Arguments arguments;
   bool null_attached = false;  ///< a mount can be cloned once it hangs in the namespace (before Linux 6.15 only then)
   bool empty_attached = false;
   bool legacy_mounts = false;      ///< mount(2) instead of fsopen(2) and its kin, which this kernel or a filter denies

@@ -23,7 +23,7 @@ struct Terminal {
 /// A directory of the container. A process that has entered one has its root as its own.
 Fd open_directory(const Scene& scene, const std::string& path) {
   const Fd root = scene.root ? Fd() : sys::openat(working_directory, "/", O_PATH | O_DIRECTORY);
-  auto [directory, code] = sys::try_openat2(scene.root ? scene.root : root, path, O_PATH | O_DIRECTORY,
+  auto [directory, code] = sys::try_openat2(scene.root ? scene.root : root, path.c_str(), O_PATH | O_DIRECTORY,
                                             RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
   if (code != 0) throw Error::system("open " + path + " in the container (O_PATH|O_DIRECTORY)", code);
   return std::move(directory);

@@ -74,7 +74,7 @@ class Watched {
     if (child_ == 0) {
       ours.reset();
       if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-        init::run(plan, std::move(theirs), progress, ignored_signals());
+        init::run(plan, init::arguments_of(plan), std::move(theirs), progress, ignored_signals());
       ::_exit(1);
     }
     theirs.reset();

@@ -35,7 +35,7 @@ TEST_CASE("a process that is born when its runtime has gone does not become the 
     plan.add(Fork{});
     plan.add(Execute{{"true"}, {}});
     ::close(STDERR_FILENO);
-    init::run(plan, std::move(theirs), progress, ignored_signals());
+    init::run(plan, init::arguments_of(plan), std::move(theirs), progress, ignored_signals());
   }
   std::vector<int> ends;
   for (int status = 0; ::waitpid(-1, &status, 0) > 0;) ends.push_back(WEXITSTATUS(status));
