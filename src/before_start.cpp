@@ -68,6 +68,7 @@ InitialStack read_stack(char* const* arguments, char* const* environment) noexce
   InitialStack stack{};
   for (const auto* entry = reinterpret_cast<const ElfW(auxv_t)*>(after + 1); entry->a_type != AT_NULL; ++entry) {
     if (entry->a_type == AT_PAGESZ) stack.page_size = entry->a_un.a_val;
+    if (entry->a_type == AT_PHDR) stack.program_headers = entry->a_un.a_val;
     if (entry->a_type == AT_RANDOM) stack.random = entry->a_un.a_val;
     if (entry->a_type == AT_EXECFN) stack.end = entry->a_un.a_val;
   }
@@ -87,8 +88,9 @@ void write_ahead(std::uintptr_t start, std::uintptr_t size) noexcept {
 /// Relocation writes to each page of the data, and each command to most of what is zero; and to so much of its stack.
 void populate(std::uintptr_t top_of_stack, std::uintptr_t page) noexcept {
   constexpr std::uintptr_t stack_pages = 4;
-  const auto bias = load_bias();
-  for (const auto& header : program_headers()) {
+  const auto headers = program_headers();
+  const auto bias = load_bias(headers);
+  for (const auto& header : headers) {
     if (header.p_type != PT_LOAD || (header.p_flags & PF_W) == 0) continue;
     const auto start = page_down(bias + header.p_vaddr, page);
     write_ahead(start, page_up(bias + header.p_vaddr + header.p_memsz, page) - start);

@@ -25,9 +25,10 @@ inline std::span<const ElfW(Phdr)> program_headers() noexcept {
   return {pointer<const ElfW(Phdr)>(first), __ehdr_start.e_phnum};
 }
 
-/// What to add to an address in the file to have it in memory. The first segment begins with the ELF header.
-inline std::uintptr_t load_bias() noexcept {
-  for (const auto& header : program_headers())
+/// What to add to an address in the file to have it in memory. The first segment begins with the ELF header. `headers`:
+/// the program's, wherever they are.
+inline std::uintptr_t load_bias(std::span<const ElfW(Phdr)> headers) noexcept {
+  for (const auto& header : headers)
     if (header.p_type == PT_LOAD) return reinterpret_cast<std::uintptr_t>(&__ehdr_start) - header.p_vaddr;
   return 0;
 }

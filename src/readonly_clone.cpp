@@ -10,7 +10,9 @@
 //   4. close the clone. It hangs in no namespace, so nobody can ever remount, clone or move it
 //
 // Relocation writes to nearly every page of the writable segment. Before it step 2 is four mmap(2); after it those
-// pages have to be copied, moved, and touched again, which takes several times as long.
+// pages have to be copied, moved, and touched again, which takes several times as long. What has been touched before is
+// dear in either case, because it is unmapped and will be touched again: the headers are read from the file, and the
+// constants of this code lie beside it (tools/link_order).
 #include "readonly_clone.hpp"
 
 #include <fcntl.h>
@@ -21,6 +23,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 
 #include "kernel_call.hpp"
 #include "program_image.hpp"
@@ -59,15 +62,31 @@ Descriptor open_through(const Descriptor& mount) noexcept {
   return Descriptor(kernel(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0));
 }
 
-/// Whether this program was mapped from `file`. It was not when the dynamic loader was executed with it as argument.
-bool is_this_program(const Descriptor& file) noexcept {
-  char bytes[2048];
-  const auto size = __ehdr_start.e_phoff + __ehdr_start.e_phnum * sizeof(ElfW(Phdr));
-  if (size > sizeof bytes || kernel(SYS_pread64, file.get(), bytes, size, 0) != static_cast<long>(size)) return false;
-  const auto* mapped = reinterpret_cast<const char*>(&__ehdr_start);
-  for (std::size_t i = 0; i < size; ++i)
-    if (bytes[i] != mapped[i]) return false;
-  return true;
+/// The beginning of the program's file.
+class Headers {
+ public:
+  explicit Headers(const Descriptor& file) noexcept
+      : is_read_(kernel(SYS_pread64, file.get(), &start_, sizeof start_, 0) == sizeof start_ &&
+                 start_.elf.e_phoff == offsetof(Start, program) && start_.elf.e_phnum <= most) {}
+
+  explicit operator bool() const noexcept { return is_read_; }
+  std::span<const ElfW(Phdr)> get() const noexcept { return {start_.program, start_.elf.e_phnum}; }
+
+ private:
+  static constexpr std::size_t most = 16;
+  struct Start {
+    ElfW(Ehdr) elf;
+    ElfW(Phdr) program[most];
+  };
+
+  Start start_;
+  bool is_read_;
+};
+
+/// Whether /proc/self/exe is what is mapped here. It is not when the dynamic loader was executed with this program as
+/// its argument: then the kernel names the loader's headers (getauxval(3)).
+bool was_executed(const InitialStack& stack) noexcept {
+  return stack.program_headers == reinterpret_cast<std::uintptr_t>(&__ehdr_start) + sizeof(ElfW(Ehdr));
 }
 
 bool map(const Pages& pages, int protection, const Descriptor& file) noexcept {
@@ -106,15 +125,15 @@ bool protect_again(const ElfW(Phdr) & header, std::uintptr_t bias, std::uintptr_
 }
 
 /// The code that runs here is replaced by the same bytes of the same file.
-bool remap(std::uintptr_t bias, std::uintptr_t page, Data data, const Descriptor& file) noexcept {
-  for (const auto& header : program_headers()) {
+bool remap(std::span<const ElfW(Phdr)> headers, std::uintptr_t page, Data data, const Descriptor& file) noexcept {
+  const auto bias = load_bias(headers);
+  for (const auto& header : headers) {
     if (header.p_type != PT_LOAD || header.p_filesz == 0) continue;
     if (!map_again(header, pages_of(header, bias, page), data, file)) return false;
   }
   if (data == Data::as_in_the_file) return true;  // libc will protect them when it has relocated them
-  return std::ranges::all_of(program_headers(), [&](const auto& header) {
-    return header.p_type != PT_GNU_RELRO || protect_again(header, bias, page);
-  });
+  return std::ranges::all_of(
+      headers, [&](const auto& header) { return header.p_type != PT_GNU_RELRO || protect_again(header, bias, page); });
 }
 
 /// Where a heap may begin that lies beside the program: the kernel maps what asks for no address as near as it can.
@@ -139,9 +158,11 @@ void set_heap(prctl_mm_map& map, Data data) noexcept {
 /// PR_SET_MM_MAP sets everything at once. Where the kernel keeps a true value that we do not know without reading
 /// /proc/self/stat (25 us), one is given that only tools would notice: the stack starts at AT_RANDOM's bytes, and what
 /// malloc took before, if it did, cannot be given back.
-bool become(const InitialStack& stack, std::uintptr_t bias, Data data, const Descriptor& file) noexcept {
+bool become(const InitialStack& stack, std::span<const ElfW(Phdr)> headers, Data data,
+            const Descriptor& file) noexcept {
   prctl_mm_map map{};
-  for (const auto& header : program_headers()) {
+  const auto bias = load_bias(headers);
+  for (const auto& header : headers) {
     if (header.p_type != PT_LOAD) continue;
     const auto start = bias + header.p_vaddr;
     const auto end = start + header.p_filesz;
@@ -166,6 +187,8 @@ bool become(const InitialStack& stack, std::uintptr_t bias, Data data, const Des
 
 }  // namespace
 
+bool has_become_clone = false;
+
 bool on_readonly_mount() noexcept {
   constexpr long read_only = 1;  // ST_RDONLY (statfs(2))
   struct statfs status {};
@@ -183,13 +206,17 @@ bool is_out_of_reach() noexcept {
 }
 
 bool become_readonly_clone(const InitialStack& stack, Data data) noexcept {
+  if (!was_executed(stack)) return false;
   const Descriptor clone(kernel(SYS_open_tree, AT_FDCWD, own_file, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
   if (!clone) return false;
   mount_attr attributes{.attr_set = MOUNT_ATTR_RDONLY, .attr_clr = 0, .propagation = 0, .userns_fd = 0};
   if (kernel(SYS_mount_setattr, clone.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0) return false;
   const auto file = open_through(clone);
-  const auto bias = load_bias();
-  return file && is_this_program(file) && remap(bias, stack.page_size, data, file) && become(stack, bias, data, file);
+  if (!file) return false;
+  const Headers headers(file);
+  has_become_clone =
+      headers && remap(headers.get(), stack.page_size, data, file) && become(stack, headers.get(), data, file);
+  return has_become_clone;
 }
 
 }  // namespace oci

@@ -11,11 +11,12 @@ namespace oci {
 
 /// What execve(2) has laid out, and the kernel is told again: addresses in this process.
 struct InitialStack {
-  std::uintptr_t arguments;    // the text of argv[0]; the environment's texts follow the arguments'
-  std::uintptr_t environment;  // the text of the first variable, or `end`
-  std::uintptr_t end;          // AT_EXECFN: the text behind them
-  std::uintptr_t random;       // AT_RANDOM: bytes above the stack's first frame
-  std::uintptr_t page_size;    // AT_PAGESZ, in bytes
+  std::uintptr_t arguments;        // the text of argv[0]; the environment's texts follow the arguments'
+  std::uintptr_t environment;      // the text of the first variable, or `end`
+  std::uintptr_t end;              // AT_EXECFN: the text behind them
+  std::uintptr_t random;           // AT_RANDOM: bytes above the stack's first frame
+  std::uintptr_t page_size;        // AT_PAGESZ, in bytes
+  std::uintptr_t program_headers;  // AT_PHDR
 };
 
 /// What is in the program's writable segment.
@@ -23,6 +24,9 @@ enum class Data {
   as_in_the_file,  // nobody has written to it: it is mapped from the file once more
   in_use,          // it is copied
 };
+
+/// Whether become_readonly_clone() has succeeded in this process.
+extern bool has_become_clone;
 
 /// Whether /proc/self/exe is on a mount that nobody can write through.
 bool on_readonly_mount() noexcept;

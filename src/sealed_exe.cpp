@@ -39,7 +39,8 @@ InitialStack initial_stack() noexcept {
           .environment = *environ != nullptr ? text(*environ) : end,
           .end = end,
           .random = static_cast<std::uintptr_t>(::getauxval(AT_RANDOM)),
-          .page_size = static_cast<std::uintptr_t>(::getauxval(AT_PAGESZ))};
+          .page_size = static_cast<std::uintptr_t>(::getauxval(AT_PAGESZ)),
+          .program_headers = static_cast<std::uintptr_t>(::getauxval(AT_PHDR))};
 }
 
 /// The name is one that runc's tests of leaked descriptors know.
@@ -70,7 +71,7 @@ void execute_sealed_copy(FdRef original) {
 }  // namespace
 
 void seal_executable() {
-  if (on_readonly_mount() || is_out_of_reach()) return;
+  if (has_become_clone || on_readonly_mount() || is_out_of_reach()) return;
   if (may_remap && become_readonly_clone(initial_stack(), Data::in_use)) return;
   in_context([] { return "protect the runtime's executable (CVE-2019-5736)"; },
              [] { execute_sealed_copy(sys::openat(working_directory, own_file, O_RDONLY)); });
