@@ -111,6 +111,11 @@ int enter_as_user(const std::string& path) {
   return ::chdir(path.c_str()) < 0 ? errno : 0;
 }
 
+/// Where most programs start. No link or descriptor leads there, and it cannot be outside of the root.
+bool enter_root(const std::string& path) {
+  return path == "/" && ::chdir("/") == 0;
+}
+
 /// The first character of the working directory's path; 0 when it cannot be told.
 template <std::size_t size>
 [[gnu::noinline]] char first_of_directory() {
@@ -141,6 +146,7 @@ void perform(const FindHome& home, Scene& scene) {
 }
 
 void perform(const ChangeDirectory& change, Scene& scene) {
+  if (!scene.in_directory) scene.in_directory = enter_root(change.path);
   if (scene.in_directory) return;
   const int code = change.last_chance ? enter_as_user(change.path) : enter_as_root(change.path, change.made);
   if (code == EACCES && !change.last_chance) return;
@@ -161,8 +167,10 @@ void perform(const FindProgram& find, Scene& scene) {
 }
 
 void perform(const SealDescriptors& seal, Scene& scene) {
-  for (Fd* fd : {&scene.root, &scene.proc, &scene.dev, &scene.host_proc, &scene.null_device}) fd->reset();
-  scene.empty_directory.reset();
+  // One that got a number between those that the program is given; the others are closed with what is left.
+  const auto done_with = [&](auto& fd) { fd.get() < static_cast<int>(seal.first) ? fd.reset() : void(fd.release()); };
+  for (Fd* fd : {&scene.root, &scene.proc, &scene.dev, &scene.host_proc, &scene.null_device}) done_with(*fd);
+  done_with(scene.empty_directory);
   std::array<unsigned, 2> kept{~0U, ~0U};
   if (scene.parent) kept[0] = static_cast<unsigned>(scene.parent.get());
   if (seal.fifo.get() >= 0) kept[1] = static_cast<unsigned>(seal.fifo.get());
