@@ -138,8 +138,8 @@ bool remap(std::span<const ElfW(Phdr)> headers, std::uintptr_t page, Data data, 
 
 /// Where a heap may begin that lies beside the program: the kernel maps what asks for no address as near as it can.
 /// execve(2) begins the heap of such a program 40 TiB away from it, and three levels of page tables for it are three
-/// pages more for each process: to be cleared, filled, and copied by fork(2). As far from here as in a program that is
-/// not static. 0: the kernel's place. Whoever asks for more than there is room for gets it elsewhere, from malloc(3).
+/// pages more for each process: to be cleared, filled, and copied by fork(2). A program with shared libraries has its
+/// heap as near. 0: the kernel's place. Whoever asks for more than there is room for gets it elsewhere, from malloc(3).
 std::uintptr_t heap_beside_program() noexcept {
   constexpr std::uintptr_t usual_size = std::uintptr_t{512} << 10U;
   const long room = kernel_mmap(0, usual_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
