@@ -68,7 +68,6 @@ InitialStack read_stack(char* const* arguments, char* const* environment) noexce
   InitialStack stack{};
   for (const auto* entry = reinterpret_cast<const ElfW(auxv_t)*>(after + 1); entry->a_type != AT_NULL; ++entry) {
     if (entry->a_type == AT_PAGESZ) stack.page_size = entry->a_un.a_val;
-    if (entry->a_type == AT_PHDR) stack.program_headers = entry->a_un.a_val;
     if (entry->a_type == AT_RANDOM) stack.random = entry->a_un.a_val;
     if (entry->a_type == AT_EXECFN) stack.end = entry->a_un.a_val;
   }

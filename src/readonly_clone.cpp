@@ -11,8 +11,8 @@
 //
 // Relocation writes to nearly every page of the writable segment. Before it step 2 is four mmap(2); after it those
 // pages have to be copied, moved, and touched again, which takes several times as long. What has been touched before is
-// dear in either case, because it is unmapped and will be touched again: the headers are read from the file, and the
-// constants of this code lie beside it (tools/link_order).
+// dear in either case, because it is unmapped and will be touched again: so the constants of this code lie beside it
+// (tools/link_order).
 #include "readonly_clone.hpp"
 
 #include <fcntl.h>
@@ -62,14 +62,15 @@ Descriptor open_through(const Descriptor& mount) noexcept {
   return Descriptor(kernel(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0));
 }
 
-/// The beginning of the program's file.
+/// The beginning of the program's file: none where this program was not mapped from it, because the dynamic loader was
+/// executed with it as argument. That is not to be seen in the auxiliary vector, which the loader rewrites.
 class Headers {
  public:
   explicit Headers(const Descriptor& file) noexcept
-      : is_read_(kernel(SYS_pread64, file.get(), &start_, sizeof start_, 0) == sizeof start_ &&
-                 start_.elf.e_phoff == offsetof(Start, program) && start_.elf.e_phnum <= most) {}
+      : is_ours_(kernel(SYS_pread64, file.get(), &start_, sizeof start_, 0) == sizeof start_ &&
+                 start_.elf.e_phoff == offsetof(Start, program) && start_.elf.e_phnum <= most && is_as_mapped()) {}
 
-  explicit operator bool() const noexcept { return is_read_; }
+  explicit operator bool() const noexcept { return is_ours_; }
   std::span<const ElfW(Phdr)> get() const noexcept { return {start_.program, start_.elf.e_phnum}; }
 
  private:
@@ -79,15 +80,18 @@ class Headers {
     ElfW(Phdr) program[most];
   };
 
-  Start start_;
-  bool is_read_;
-};
+  bool is_as_mapped() const noexcept {
+    const auto size = sizeof start_.elf + start_.elf.e_phnum * sizeof start_.program[0];
+    const auto* mapped = reinterpret_cast<const char*>(&__ehdr_start);
+    const auto* read = reinterpret_cast<const char*>(&start_);
+    for (std::size_t i = 0; i < size; ++i)
+      if (read[i] != mapped[i]) return false;
+    return true;
+  }
 
-/// Whether /proc/self/exe is what is mapped here. It is not when the dynamic loader was executed with this program as
-/// its argument: then the kernel names the loader's headers (getauxval(3)).
-bool was_executed(const InitialStack& stack) noexcept {
-  return stack.program_headers == reinterpret_cast<std::uintptr_t>(&__ehdr_start) + sizeof(ElfW(Ehdr));
-}
+  Start start_;
+  bool is_ours_;
+};
 
 bool map(const Pages& pages, int protection, const Descriptor& file) noexcept {
   return !is_error(kernel_mmap(pages.start, pages.size, protection, MAP_PRIVATE | MAP_FIXED, file.get(), pages.offset));
@@ -206,7 +210,6 @@ bool is_out_of_reach() noexcept {
 }
 
 bool become_readonly_clone(const InitialStack& stack, Data data) noexcept {
-  if (!was_executed(stack)) return false;
   const Descriptor clone(kernel(SYS_open_tree, AT_FDCWD, own_file, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
   if (!clone) return false;
   mount_attr attributes{.attr_set = MOUNT_ATTR_RDONLY, .attr_clr = 0, .propagation = 0, .userns_fd = 0};

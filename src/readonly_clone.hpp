@@ -11,12 +11,11 @@ namespace oci {
 
 /// What execve(2) has laid out, and the kernel is told again: addresses in this process.
 struct InitialStack {
-  std::uintptr_t arguments;        // the text of argv[0]; the environment's texts follow the arguments'
-  std::uintptr_t environment;      // the text of the first variable, or `end`
-  std::uintptr_t end;              // AT_EXECFN: the text behind them
-  std::uintptr_t random;           // AT_RANDOM: bytes above the stack's first frame
-  std::uintptr_t page_size;        // AT_PAGESZ, in bytes
-  std::uintptr_t program_headers;  // AT_PHDR
+  std::uintptr_t arguments;    // the text of argv[0]; the environment's texts follow the arguments'
+  std::uintptr_t environment;  // the text of the first variable, or `end`
+  std::uintptr_t end;          // AT_EXECFN: the text behind them
+  std::uintptr_t random;       // AT_RANDOM: bytes above the stack's first frame
+  std::uintptr_t page_size;    // AT_PAGESZ, in bytes
 };
 
 /// What is in the program's writable segment.

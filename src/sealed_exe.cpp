@@ -39,8 +39,7 @@ InitialStack initial_stack() noexcept {
           .environment = *environ != nullptr ? text(*environ) : end,
           .end = end,
           .random = static_cast<std::uintptr_t>(::getauxval(AT_RANDOM)),
-          .page_size = static_cast<std::uintptr_t>(::getauxval(AT_PAGESZ)),
-          .program_headers = static_cast<std::uintptr_t>(::getauxval(AT_PHDR))};
+          .page_size = static_cast<std::uintptr_t>(::getauxval(AT_PAGESZ))};
 }
 
 /// The name is one that runc's tests of leaked descriptors know.

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The life of a container (runtime-spec, runtime.md): create, start, kill, delete, and what can be done in between.
+//
+// What makes a process (create, run, exec, restore) moves the texts of `environ` out of the process's sight and wipes
+// the ones it found: pointers from an earlier getenv(3) are then to empty texts, and no other thread may use the
+// environment meanwhile. Texts that putenv(3) was given must be writable.
 #pragma once
 #include <sys/types.h>
 

@@ -38,6 +38,7 @@ char* map_for_this_process(std::size_t size) {
 
 void withhold_environment() {
   static char** withheld = nullptr;
+  static std::size_t withheld_size = 0;
   if (environ == withheld || !environ || !*environ) return;
   const auto size = measure();
   char* const memory = map_for_this_process(size.pointers() + size.texts);
@@ -49,7 +50,9 @@ void withhold_environment() {
     ::explicit_bzero(environ[i], length);
     text += length;
   }
+  if (withheld) ::munmap(withheld, withheld_size);
   environ = withheld = entries;
+  withheld_size = size.pointers() + size.texts;
 }
 
 }  // namespace oci

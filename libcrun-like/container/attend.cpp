@@ -229,14 +229,15 @@ void Attendance::look() noexcept {
   watched_ = FdRef(-1);
 }
 
-/// One of them: the next turn is told of others.
-void Attendance::take_signal(const Pidfd& process) {
+/// All of them: one that is left would end the drain at the end, which only a new one may.
+void Attendance::take_signals(const Pidfd& process) {
   signalfd_siginfo signal{};
-  if (::read(signals_.get(), &signal, sizeof signal) != sizeof signal) return;
-  if (signal.ssi_signo == SIGCHLD && orphans_ == Orphans::reaped) reap_strays(process);
-  if (signal.ssi_signo == SIGWINCH && conversation_) conversation_->resize();
-  if (signal.ssi_signo == SIGCONT && conversation_) conversation_->resume();
-  if (is_forwarded(signal)) forward(signal, process);
+  while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
+    if (signal.ssi_signo == SIGCHLD && orphans_ == Orphans::reaped) reap_strays(process);
+    if (signal.ssi_signo == SIGWINCH && conversation_) conversation_->resize();
+    if (signal.ssi_signo == SIGCONT && conversation_) conversation_->resume();
+    if (is_forwarded(signal)) forward(signal, process);
+  }
 }
 
 /// Waits for anything, and does what it asks for. False when the process has ended.
@@ -250,7 +251,7 @@ bool Attendance::turn(const Pidfd& process) {
   auto& [ended, signals, watched, input, master, output] = ready;
   if (conversation_) conversation_->watch(input, master, output);
   if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) throw Error::system("poll");
-  if (signals.revents != 0 && ended.revents == 0) take_signal(process);
+  if (signals.revents != 0) take_signals(process);
   if (watched.revents != 0) look();
   if (conversation_) conversation_->move(input, master, output);
   return ended.revents == 0;

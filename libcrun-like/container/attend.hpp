@@ -41,7 +41,7 @@ class Attendance {
  private:
   class Conversation;
   void look() noexcept;
-  void take_signal(const Pidfd& process);
+  void take_signals(const Pidfd& process);
   bool turn(const Pidfd& process);
 
   sigset_t before_{};

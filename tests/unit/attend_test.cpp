@@ -195,6 +195,29 @@ TEST_CASE("an attendance that reaps strays leaves the attended one's status to i
   }
 }
 
+TEST_CASE("signals from before the end cost nothing of the terminal's last output") {
+  static constexpr std::size_t size = 9'000;  // more than the pipe takes at once, and less than a terminal holds
+  const Pty outer;
+  const Fd null = sys::openat(working_directory, "/dev/null", O_RDONLY);
+  auto [read, write] = make_pipe();
+  REQUIRE(::fcntl(write.get(), F_SETPIPE_SZ, 4096) == 4096);
+  const Runtime runtime(null.get(), write.get(), outer.slave.get(), [] {
+    Attendance attendance;
+    Pty inner;
+    const auto shell = start("head -c " + std::to_string(size) + " /dev/zero | tr '\\0' x; exit 9", inner.slave);
+    inner.slave.reset();
+    attendance.connect(std::move(inner.master));
+    siginfo_t ended{};
+    ::waitid(P_PIDFD, static_cast<id_t>(shell.get()), &ended, WEXITED | WNOWAIT);
+    for (const int signal : {SIGTERM, SIGCONT, SIGUSR1, SIGUSR2}) ::raise(signal);
+    return attendance.attend(shell);
+  });
+  write.reset();
+  ::usleep(500'000);  // by then the runtime waits for the pipe
+  CHECK(read_to_end(read).size() == size);
+  CHECK(runtime.wait() == 9);
+}
+
 TEST_CASE("a terminal needs one that the caller sits at") {
   const Fd null = sys::openat(working_directory, "/dev/null", O_RDWR);
   auto [read, write] = make_pipe();
