@@ -33,9 +33,10 @@ def transposed(by_size):
 
 def live_containers(place, subjects, quick):
     """create, list and delete of one container beside so many others; and what the kernel alone takes longer by then: the
-    floor's run, beside containers of the first runtime. Up and down again, so that a machine that gets slower meanwhile does not
-    count as growth."""
+    floor's run, beside containers of the first runtime. Up and down again and again, so that a machine that gets slower or
+    faster meanwhile does not count as growth."""
     sizes = (10, 30, 100) if quick else (10, 100, 1000)
+    ways = (*sizes, *sizes[-2:0:-1]) * (1 if quick else 4) + sizes[:1]
     bundle, short = place.bundle("growth-long", "wait"), place.bundle("growth-short", "true")
     runtimes = [subject for subject in subjects if isinstance(subject, Runtime)]
     floors = [subject for subject in subjects if isinstance(subject, Floor)]
@@ -43,11 +44,11 @@ def live_containers(place, subjects, quick):
     for runtime in runtimes:
         others, samples = [], {}
         try:
-            for size in (*sizes, *reversed(sizes[:-1])):
+            for size in ways:
                 others += [runtime.create(bundle)[0] for _ in range(size - len(others))]
                 while len(others) > size:
                     runtime.delete(others.pop())
-                for _ in range(5 if quick else 30):
+                for _ in range(5 if quick else 20):
                     one, created = runtime.create(bundle)
                     steps = {"create": created, "list": runtime.command("list"), "delete": runtime.delete(one)}
                     for step, sample in steps.items():

@@ -24,9 +24,6 @@ struct Header {
 /// Padding would tell the other side what has been on the stack here.
 static_assert(std::has_unique_object_representations_v<Header>);
 
-/// Enough for any message of ours; the two ends are of one build, so the number is no protocol.
-constexpr std::size_t longest_text = std::size_t{32} * 1024;
-
 }  // namespace
 
 std::pair<Fd, Fd> make_channel() {
@@ -42,12 +39,13 @@ bool send(FdRef channel, const Message& message, FdRef attached) noexcept {
   return send_datagram(channel, parts, attached) >= 0;
 }
 
-std::optional<Message> receive(FdRef channel) {
+std::optional<Message> receive(FdRef channel, std::size_t room) {
   Header header{};
   Message message;
-  // Not filled with zeros: the pages of room that nothing is written to are never there.
-  const auto text = std::make_unique_for_overwrite<char[]>(longest_text);
-  std::array<iovec, 2> parts{{{&header, sizeof header}, {text.get(), longest_text}}};
+  // Not filled with zeros: the pages of room that nothing is written to are never there. And not even asked for where
+  // there is none, because the first to ask in the container's process gets a copy of malloc's pages.
+  const auto text = room == 0 ? nullptr : std::make_unique_for_overwrite<char[]>(room);
+  std::array<iovec, 2> parts{{{&header, sizeof header}, {text.get(), room}}};
   auto got = receive_datagram(channel, parts);
   // Closed with words of ours unread: the kernel tells that once, and before what the other one had said.
   if (got.size < 0 && errno == ECONNRESET) got = receive_datagram(channel, parts);

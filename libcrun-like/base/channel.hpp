@@ -28,6 +28,8 @@ enum class Word : std::uint8_t {
   start,     ///< child: the same, and I wait here for go
   failure,   ///< either: `code` and `text` say why it ends
   go,        ///< runtime: carry on
+  made,  ///< runtime, unasked: here is the sysfs that the plan leaves to me, and I see to the loopback interface; with
+         ///< `code`, and no sysfs: do it yourself. No answer
 };
 
 struct Message {
@@ -45,8 +47,12 @@ std::pair<Fd, Fd> make_channel();
 /// or ECONNRESET: nobody listens any more.
 bool send(FdRef channel, const Message& message, FdRef attached = FdRef(-1)) noexcept;
 
-/// The next message; nothing when the other end was closed. @throws Error
-std::optional<Message> receive(FdRef channel);
+/// The longest text of a message, in bytes.
+inline constexpr std::size_t longest_text = std::size_t{32} * 1024;
+
+/// The next message; nothing when the other end was closed. `room`: for its text, in bytes; what is longer is cut.
+/// @throws Error
+std::optional<Message> receive(FdRef channel, std::size_t room = longest_text);
 
 /// The same by write(2) and read(2) alone, for the child: a seccomp filter may be in force that knows nothing of
 /// sendmsg(2) and recvmsg(2), or makes them wait for an agent. No descriptor can come along, and SIGPIPE ends a child

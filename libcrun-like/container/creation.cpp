@@ -14,6 +14,7 @@
 #include "container/filter.hpp"
 #include "container/hooks.hpp"
 #include "container/host_view.hpp"
+#include "container/network_work.hpp"
 #include "container/notify.hpp"
 #include "container/presence.hpp"
 #include "container/record.hpp"
@@ -178,6 +179,8 @@ void Creation::prepare_cgroup() {
 
 /// What only this side may or need do, while the child is at its mounts.
 void Creation::set_up_from_outside() {
+  timing::phase("network namespace");
+  in_context([] { return std::string("error during container init"); }, [&] { do_network_work(*child_); });
   timing::phase("limits and device program");
   cgroup_->adopt(child_->pid());
   in_context([] { return std::string("unable to apply cgroup configuration"); },

@@ -212,7 +212,8 @@ MountFd open_foreign_procfs(const MountFilesystem& step, const std::string& cgro
                       const Helper helper(cgroup, step.pid_namespace);
                       const auto context = helper.context();
                       check_is_proc(context);
-                      auto mount = init::finish_filesystem(step, context, step.parameters);
+                      init::create_filesystem(step, context, step.parameters);
+                      auto mount = init::mount_filesystem(step, context);
                       if (!sys::is_proc_root(mount)) throw Error("what was made in the pid namespace is no procfs");
                       return mount;
                     });

@@ -254,8 +254,8 @@ void Child::fail_silently() {
               (status == killed_by_signal + SIGKILL ? " (memory limit too low, or the container deleted?)" : ""));
 }
 
-void Child::answer(Word word, FdRef attached) const {
-  say({word, 0, 0, {}, {}}, attached);
+void Child::answer(Word word, FdRef attached, int code) const {
+  say({word, 0, code, {}, {}}, attached);
 }
 
 void Child::refuse(const Error& error) const {

@@ -42,7 +42,7 @@ class Child {
   /// Waits until next() has something to read, or `event` has happened (it can be read, as a pidfd by an end): false.
   bool speaks_before(FdRef event) const;
   /// Nothing is said to a process that has ended: next() tells how. @throws Error when it lives and cannot be told
-  void answer(Word word, FdRef attached = FdRef(-1)) const;
+  void answer(Word word, FdRef attached = FdRef(-1), int code = 0) const;
   void refuse(const Error& error) const;
 
   /// Whether the Error that next() threw is execve(2)'s: every other step had succeeded.

@@ -52,7 +52,7 @@ void bind_host(const MakeDevices& step, const DeviceNode& node, FdRef directory,
       scene,
       [&] {
         const auto tree = clone_tree(working_directory, source, AT_SYMLINK_NOFOLLOW, {}, scene);
-        attempt(tree.code != 0 ? tree.code : attach(tree.mount, place));
+        attempt(tree.code != 0 ? tree.code : attach(tree.mount, place, scene));
       },
       [&] { attempt(legacy::bind(sys::openat(working_directory, source, O_PATH | O_NOFOLLOW), place, false, scene)); });
 }

@@ -29,12 +29,12 @@ bool find(const std::string& path, Place& place, Scene& scene) {
 /// attached one.
 int hide_file(const Place& place, Scene& scene) {
   if (!scene.null_attached) {
-    const int code = attach(scene.null_device, place);
+    const int code = attach(scene.null_device, place, scene);
     scene.null_attached = code == 0;
     return code;
   }
   const auto null = clone_tree(scene.null_device, "", AT_EMPTY_PATH, {}, scene);
-  return null.code != 0 ? null.code : attach(null.mount, place);
+  return null.code != 0 ? null.code : attach(null.mount, place, scene);
 }
 
 /// mount(2) binds only what is mounted in this namespace, which the host's /dev no longer is: the container's own node
@@ -65,7 +65,7 @@ void make_readonly(const ReadonlyPath& step, const Place& place, Scene& scene) {
   MountAttributes attributes;
   (step.is_leaf ? attributes.recursive_set : attributes.set) = MOUNT_ATTR_RDONLY;
   const auto tree = clone_tree(place.file, "", AT_EMPTY_PATH | AT_RECURSIVE, attributes, scene);
-  check(tree.code != 0 ? tree.code : attach(tree.mount, place), step);
+  check(tree.code != 0 ? tree.code : attach(tree.mount, place, scene), step);
 }
 
 }  // namespace

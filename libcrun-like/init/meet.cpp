@@ -25,22 +25,44 @@ void heed_signals() {
     ::signal(number, [](int received) { ::_exit(by_signal + received); });
 }
 
+Message next(Scene& scene, std::size_t room = longest_text) {
+  auto message = receive(scene.parent, room);
+  if (!message) throw Error("the runtime has gone away");
+  return std::move(*message);
+}
+
 }  // namespace
 
 Message ask(Scene& scene, Word word, FdRef attached) {
   if (!send(scene.parent, {word, scene.step, 0, {}, {}}, attached)) throw Error("the runtime has gone away");
-  auto answer = receive(scene.parent);
-  if (!answer) throw Error("the runtime has gone away");
-  if (answer->word == Word::failure) throw Error(answer->text, answer->code);
-  return std::move(*answer);
+  auto answer = next(scene);
+  if (answer.word == Word::made) {  // unasked, and of use later
+    scene.made = std::move(answer);
+    answer = next(scene);
+  }
+  if (answer.word == Word::failure) throw Error(answer.text, answer.code);
+  return answer;
 }
 
 void agree(Scene& scene, Word word, int code) {
   if (!say(scene.parent, word, scene.step, code))
     throw Error::system("write to the runtime (the seccomp filter has to allow write)");
-  const auto answer = hear(scene.parent);
+  auto answer = hear(scene.parent);
+  if (answer && answer->word == Word::made) {
+    scene.made = std::move(answer);
+    answer = hear(scene.parent);
+  }
   if (!answer) throw Error("the runtime has gone away");
   if (answer->word == Word::failure) throw Error(answer->text, answer->code);
+}
+
+bool runtime_does_network(Scene& scene) {
+  if (!scene.made) scene.made = next(scene, 0);
+  return scene.made->code == 0;
+}
+
+Fd take_sysfs(Scene& scene) {
+  return runtime_does_network(scene) ? std::move(scene.made->fd) : Fd();
 }
 
 void perform(const Meet& meet, Scene& scene) {

@@ -103,6 +103,22 @@ TriedMount clone_and_change(FdRef dir, const std::string& path, unsigned flags, 
   return {MountFd(fd), fd < 0 ? errno : 0};
 }
 
+int move_to(FdRef mount, const Place& place) noexcept {
+  // By name no link is followed, because MOVE_MOUNT_T_SYMLINKS is not given.
+  const bool by_name = !place.name.empty();
+  const FdRef to = by_name ? place.directory : FdRef(place.file);
+  const unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | (by_name ? 0U : unsigned{MOVE_MOUNT_T_EMPTY_PATH});
+  return ::move_mount(mount.get(), "", to.get(), place.name.c_str(), flags) < 0 ? errno : 0;
+}
+
+/// Before Linux 6.15 nothing can be attached to what is detached itself.
+int attach_now(FdRef mount, const Place& place, Scene& scene) {
+  const int code = move_to(mount, place);
+  if (code != EINVAL || !scene.detached_root) return code;
+  attach_root(scene);
+  return move_to(mount, place);
+}
+
 }  // namespace
 
 TriedMount clone_tree(FdRef dir, const std::string& path, unsigned flags, const MountAttributes& attributes,
@@ -159,18 +175,10 @@ Place make_place(const std::string& target, Missing kind, Scene& scene) {
   return place;
 }
 
-int attach(FdRef mount, const Place& place) noexcept {
-  // By name no link is followed, because MOVE_MOUNT_T_SYMLINKS is not given.
-  const bool by_name = !place.name.empty();
-  const FdRef to = by_name ? place.directory : FdRef(place.file);
-  const unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | (by_name ? 0U : unsigned{MOVE_MOUNT_T_EMPTY_PATH});
-  return ::move_mount(mount.get(), "", to.get(), place.name.c_str(), flags) < 0 ? errno : 0;
-}
-
 int attach(FdRef mount, const Place& place, Scene& scene) {
-  if (!scene.remembers_mounts) return attach(mount, place);
+  if (!scene.remembers_mounts) return attach_now(mount, place, scene);
   auto remembered = sys::duplicate(mount);
-  const int code = attach(mount, place);
+  const int code = attach_now(mount, place, scene);
   if (code == 0) scene.added.push_back(std::move(remembered));  // there is room: PrepareMountChanges
   return code;
 }
@@ -204,7 +212,7 @@ std::array<std::string, 2> smallest_tmpfs() {
 int attach_empty_directory(const Place& place, Scene& scene) {
   if (scene.empty_attached) {
     const auto clone = clone_tree(scene.empty_directory, "", AT_EMPTY_PATH, {}, scene);
-    return clone.code != 0 ? clone.code : attach(clone.mount, place);
+    return clone.code != 0 ? clone.code : attach(clone.mount, place, scene);
   }
   const MountFilesystem empty{
       .type = "tmpfs",
@@ -212,7 +220,7 @@ int attach_empty_directory(const Place& place, Scene& scene) {
       .target = "masked paths",
       .attributes = {.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC}};
   scene.empty_directory = make_filesystem(empty, smallest_tmpfs());
-  const int code = attach(scene.empty_directory, place);
+  const int code = attach(scene.empty_directory, place, scene);
   scene.empty_attached = code == 0;
   return code;
 }

@@ -48,9 +48,11 @@ enum class Reach : std::uint8_t {
 template <class Kind>
 Place find_place(const std::string& target, Kind&& kind, Reach reach, Scene& scene);
 
-int attach(FdRef mount, const Place& place) noexcept;
-/// The same for a mount of config.json, which take_back() may have to unmount.
+/// move_mount(2). What is added to a running container is remembered for take_back().
 int attach(FdRef mount, const Place& place, Scene& scene);
+
+/// Attaches a root that BindRoot has left detached where its directory is, for whoever cannot do without. @throws Error
+void attach_root(Scene& scene);
 
 /// What OpenSource or MakeFilesystem has brought for this step.
 MountFd take_source(Scene& scene);

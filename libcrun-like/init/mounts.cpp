@@ -109,6 +109,8 @@ void set_label(const MountFilesystem& step, FdRef mount) {
 }
 
 MountFd make(const MountFilesystem& step, Parameters parameters, Scene& scene) {
+  if (step.left_to_runtime)
+    if (const auto sysfs = take_sysfs(scene)) return mount_filesystem(step, sysfs);
   return step.foreign_processes ? foreign_proc(step, scene) : make_filesystem(step, parameters);
 }
 
@@ -136,7 +138,7 @@ void attach_stand_in(const MountFilesystem& step, const Place& place, Scene& sce
   auto tree = clone_tree(working_directory, step.stand_in, AT_RECURSIVE, attributes, scene);
   if (tree.code == ENOENT) return check(attach_empty_directory(place, scene), step);
   if (tree.code != 0) throw Error::system("bind " + step.stand_in + " in place of a new " + step.type, tree.code);
-  check(attach(tree.mount, place), step);
+  check(attach(tree.mount, place, scene), step);
 }
 
 bool refuses(int code) {
@@ -179,28 +181,37 @@ void mount_before(const MountFilesystem& step, const Place& place, Scene& scene)
 
 }  // namespace
 
-MountFd make_filesystem(const MountFilesystem& step, Parameters parameters) {
-  const Fd made(::fsopen(step.type.c_str(), FSOPEN_CLOEXEC));
-  if (!made) throw Error::system(describe_mount_step(step));
-  if (step.pid_namespace.get() >= 0)
-    if (const int code = set(made, FSCONFIG_SET_FD, "pidns", nullptr, step.pid_namespace.get()); code != 0)
-      fail(step, made, code);
-  return finish_filesystem(step, made, parameters);
+Fd open_filesystem(const MountFilesystem& step) {
+  Fd context(::fsopen(step.type.c_str(), FSOPEN_CLOEXEC));
+  if (!context) throw Error::system(describe_mount_step(step));
+  return context;
 }
 
-MountFd finish_filesystem(const MountFilesystem& step, FdRef made, Parameters parameters) {
+void create_filesystem(const MountFilesystem& step, FdRef context, Parameters parameters) {
   if (!step.source.empty())
-    if (const int code = set(made, FSCONFIG_SET_STRING, "source", step.source.c_str()); code != 0)
-      fail(step, made, code);
+    if (const int code = set(context, FSCONFIG_SET_STRING, "source", step.source.c_str()); code != 0)
+      fail(step, context, code);
   for (const auto& [flag, word] : superblock_words)
     if ((step.attributes.superblock & flag) != 0)
-      if (const int code = set(made, FSCONFIG_SET_FLAG, word, nullptr); code != 0) fail(step, made, code);
+      if (const int code = set(context, FSCONFIG_SET_FLAG, word, nullptr); code != 0) fail(step, context, code);
   for (const auto& parameter : parameters)
-    if (const int code = set_parameter(made, parameter); code != 0) fail(step, made, code);
-  if (const int code = set(made, FSCONFIG_CMD_CREATE, nullptr, nullptr); code != 0) fail(step, made, code);
-  MountFd mount(::fsmount(made.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(step.attributes.set)));
-  if (!mount) fail(step, made, errno);
+    if (const int code = set_parameter(context, parameter); code != 0) fail(step, context, code);
+  if (const int code = set(context, FSCONFIG_CMD_CREATE, nullptr, nullptr); code != 0) fail(step, context, code);
+}
+
+MountFd mount_filesystem(const MountFilesystem& step, FdRef context) {
+  MountFd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(step.attributes.set)));
+  if (!mount) fail(step, context, errno);
   return mount;
+}
+
+MountFd make_filesystem(const MountFilesystem& step, Parameters parameters) {
+  const auto context = open_filesystem(step);
+  if (step.pid_namespace.get() >= 0)
+    if (const int code = set(context, FSCONFIG_SET_FD, "pidns", nullptr, step.pid_namespace.get()); code != 0)
+      fail(step, context, code);
+  create_filesystem(step, context, parameters);
+  return mount_filesystem(step, context);
 }
 
 void perform(const MountFilesystem& step, Scene& scene) {

@@ -15,8 +15,11 @@ using Parameters = std::span<const std::string>;
 /// @throws Error with what the file system says about it ("tmpfs: Unknown parameter 'x'")
 MountFd make_filesystem(const MountFilesystem& step, Parameters parameters);
 
-/// The same from an fsopen(2) that somebody else has done, without the step's pid namespace: that is in it already.
-MountFd finish_filesystem(const MountFilesystem& step, FdRef made, Parameters parameters);
+/// The same in parts: fsopen(2); everything up to the file system's being there; fsmount(2). What belongs to a
+/// namespace belongs to that of whoever did the first.
+Fd open_filesystem(const MountFilesystem& step);
+void create_filesystem(const MountFilesystem& step, FdRef context, Parameters parameters);
+MountFd mount_filesystem(const MountFilesystem& step, FdRef context);
 
 /// Fills the directory `to` with copies of what `from` holds: files, links, modes, owners, extended attributes.
 void copy_directory(FdRef from, FdRef to);

@@ -41,6 +41,7 @@ unsigned long flags_of(std::uint64_t attributes) {
 class Names {
  public:
   explicit Names(Scene& scene) {
+    attach_root(scene);  // mount(2) reaches nothing that is detached
     keep_host_proc(scene);
     before_ = sys::openat(working_directory, ".", O_PATH | O_DIRECTORY);
     if (::fchdir(scene.host_proc.get()) < 0) throw Error::system("change to /proc");

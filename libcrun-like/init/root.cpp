@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/files.hpp"
@@ -28,15 +30,13 @@ void detach_from_host(std::string path) {
 void bind_now(const BindRoot& step, Scene& scene) {
   auto tree = clone_tree(working_directory, step.rootfs, AT_RECURSIVE, {}, scene);
   check(tree.code, step);
-  // Where it is attached does not matter, only that it is: the tree's own descriptor is the root from here on.
-  if (::move_mount(tree.mount.get(), "", AT_FDCWD, step.rootfs.c_str(),
-                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) < 0)
-    check(errno, step);
+  scene.root = Fd(tree.mount.release());
+  scene.detached_root = &step;
+  if (!step.is_detached) attach_root(scene);
   // Only now: what is attached to a shared mount becomes shared (attach_recursive_mnt() of the kernel).
   if (step.in_host_view)
-    check(change_attributes(tree.mount, {.propagation = {static_cast<unsigned long>(MS_PRIVATE) | MS_REC}}, true),
+    check(change_attributes(scene.root, {.propagation = {static_cast<unsigned long>(MS_PRIVATE) | MS_REC}}, true),
           step);
-  scene.root = Fd(tree.mount.release());
   if (!step.masks_files) return;
   // Read-only, or the container's root could change the mode and owner of the host's node through it.
   auto null = clone_tree(working_directory, "/dev/null", AT_SYMLINK_NOFOLLOW,
@@ -88,7 +88,43 @@ void become_root(std::string_view attempt) {
   if (::chdir("/") < 0) throw Error::system("change to / of the container");
 }
 
+/// Puts the detached root in the place of all that the namespace has mounted. pivot_root(2) would be the same, but
+/// looks at every process of the machine for those that are in the old root (chroot_fs_refs() of the kernel), for
+/// longer than everything else here takes together where there are a thousand. False when the host's root cannot be
+/// unmounted, because it is the first mount of the namespace; nothing has changed then.
+bool replace_host(Scene& scene) {
+  const auto self = sys::pidfd_open(::getpid());
+  if (::umount2("/", MNT_DETACH) < 0) {
+    if (errno == EINVAL) return false;
+    throw Error::system("unmount the host's root (MNT_DETACH)");
+  }
+  // setns(2) into a mount namespace, one's own as well, changes the root to what is on top there. In the end that is
+  // the first mount of all, which the kernel never unmounts; before it comes what a chroot(2) of the runtime has
+  // hidden.
+  do {
+    if (::setns(self.get(), CLONE_NEWNS) < 0) throw Error::system("setns to the root of the mount namespace");
+  } while (::umount2("/", MNT_DETACH) == 0);
+  if (errno != EINVAL) throw Error::system("unmount what was below the host's root (MNT_DETACH)");
+  // What is attached to a shared mount shows wherever that is shared: on the host.
+  if (::mount(nullptr, "/", nullptr, MS_PRIVATE, nullptr) < 0) throw Error::system("make the first mount private");
+  if (::move_mount(scene.root.get(), "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+    throw Error::system("move the root file system to /");
+  scene.detached_root = nullptr;
+  enter(scene.root);
+  become_root("change the root to the root file system");
+  return true;
+}
+
 }  // namespace
+
+void attach_root(Scene& scene) {
+  const auto* step = std::exchange(scene.detached_root, nullptr);
+  if (!step) return;
+  // Where it is attached does not matter, only that it is: its descriptor is the root from here on.
+  if (::move_mount(scene.root.get(), "", AT_FDCWD, step->rootfs.c_str(),
+                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) < 0)
+    check(errno, *step);
+}
 
 void perform(const SetPropagation& step, Scene& /*scene*/) {
   if (::mount(nullptr, "/", nullptr, step.flags, nullptr) < 0) check(errno, step);
@@ -105,6 +141,8 @@ void perform(const BindRoot& step, Scene& scene) {
 }
 
 void perform(const PivotRoot& step, Scene& scene) {
+  if (scene.detached_root && replace_host(scene)) return;
+  attach_root(scene);
   const Fd host = step.host_is_shared ? sys::openat(working_directory, "/", O_PATH | O_DIRECTORY) : Fd();
   enter(scene.root);
   // The old root ends up on top of the new one, at the same place, and needs no directory (pivot_root(2),

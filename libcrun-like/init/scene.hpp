@@ -3,12 +3,14 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/channel.hpp"
 #include "base/handle.hpp"
 #include "oci/error.hpp"
+#include "plan/mount_steps.hpp"
 
 namespace oci::init {
 
@@ -39,6 +41,7 @@ struct Scene {
   std::string home;              ///< "HOME=", and what FindHome found
   std::string program;           ///< what FindProgram found
   Arguments arguments;
+  const BindRoot* detached_root = nullptr;  ///< the step whose root hangs nowhere yet; see attach_root()
   bool null_attached = false;  ///< a mount can be cloned once it hangs in the namespace (before Linux 6.15 only then)
   bool empty_attached = false;
   bool legacy_mounts = false;      ///< mount(2) instead of fsopen(2) and its kin, which this kernel or a filter denies
@@ -50,6 +53,7 @@ struct Scene {
   std::vector<Fd> added;           ///< what take_back() unmounts
   std::vector<MountFd> sources;    ///< of mounts to come, in their order
   std::size_t sources_taken = 0;   ///< and how many of them have come
+  std::optional<Message> made;     ///< Word::made, once it has been read
   std::uint32_t step = 0;          ///< the one being performed
 };
 
@@ -60,6 +64,12 @@ Message ask(Scene& scene, Word word, FdRef attached = FdRef(-1));
 /// The same for words without a descriptor in either direction, by write(2) and read(2): a seccomp filter may be in
 /// force.
 void agree(Scene& scene, Word word, int code = 0);
+
+/// What the plan has left to the runtime in the network namespace (plan/network_work.hpp): whether it does it. Waits
+/// for that once.
+bool runtime_does_network(Scene& scene);
+/// The sysfs that it has made, for fsmount(2); none when it does not do it.
+Fd take_sysfs(Scene& scene);
 
 /// A directory descriptor of a procfs of this pid namespace that nothing hides or redirects: the container's own, taken
 /// before it was attached, or a detached one made now (CVE-2019-16884, CVE-2025-52881).

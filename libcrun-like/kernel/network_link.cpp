@@ -3,16 +3,14 @@
 
 #include <linux/if_link.h>
 #include <net/if.h>
-#include <sched.h>
 
 #include <algorithm>
 
 #include "base/syscalls.hpp"
+#include "kernel/network_visit.hpp"
 
 namespace oci {
 namespace {
-
-constexpr auto own_file = "/proc/self/ns/net";
 
 std::string text_of(std::string_view payload) {
   return std::string(payload.substr(0, payload.find('\0')));
@@ -24,21 +22,6 @@ ifinfomsg link_header(int index) {
   header.ifi_index = index;
   return header;
 }
-
-/// Takes this process back to the network namespace that it left.
-class WayBack {
- public:
-  explicit WayBack(const Fd& home) : home_(home) {}
-  WayBack(const WayBack&) = delete;
-  WayBack& operator=(const WayBack&) = delete;
-  ~WayBack() {
-    // Failing here would leave the runtime in the container's namespace: there is no way on from that.
-    if (::setns(home_.get(), CLONE_NEWNET) < 0) ::_exit(1);
-  }
-
- private:
-  const Fd& home_;
-};
 
 /// What user space may ask for; the others are the kernel's to set.
 constexpr std::uint32_t settable =
@@ -93,13 +76,11 @@ std::string label_after_renaming(const std::string& label, const std::string& ol
 }
 
 NetworkNamespace NetworkNamespace::own() {
-  return NetworkNamespace(sys::openat(working_directory, own_file, O_RDONLY));
+  return NetworkNamespace(sys::openat(working_directory, "/proc/self/ns/net", O_RDONLY));
 }
 
 NetworkNamespace NetworkNamespace::of(const Pidfd& process) {
-  const auto home = sys::openat(working_directory, own_file, O_RDONLY);
-  if (::setns(process.get(), CLONE_NEWNET) < 0) throw Error::system("setns to the container's network namespace");
-  const WayBack way_back(home);
+  const NetworkVisit visit(process);
   return own();
 }
 

@@ -8,6 +8,7 @@
 #include "plan/hooks.hpp"
 #include "plan/mounts.hpp"
 #include "plan/namespaces.hpp"
+#include "plan/network_work.hpp"
 #include "plan/process.hpp"
 #include "spec/annotations.hpp"
 #include "spec/names.hpp"
@@ -136,6 +137,7 @@ InitPlan plan_create(CreatePlan request) {
             state("created"));
   add_program(plan, process);
   if (process.forks_later) load_filter_before_fork(plan);
+  leave_network_work(plan, namespaces);
   return plan;
 }
 

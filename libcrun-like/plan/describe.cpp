@@ -83,8 +83,8 @@ std::string line(const Meet& step) {
 std::string line(const AwaitStart& /*step*/) {
   return "wait for start";
 }
-std::string line(const RaiseLoopback& /*step*/) {
-  return "raise the loopback interface";
+std::string line(const RaiseLoopback& step) {
+  return step.left_to_runtime ? "leave the loopback interface to the runtime" : "raise the loopback interface";
 }
 std::string line(const SetHostname& step) {
   return "set the hostname " + step.name;

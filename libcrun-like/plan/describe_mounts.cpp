@@ -49,7 +49,8 @@ std::string describe_mount_step(const SetPropagation& step) {
 }
 
 std::string describe_mount_step(const BindRoot& step) {
-  return (step.mounts ? "bind the root file system " : "open the root file system ") + step.rootfs +
+  const char* deed = !step.mounts ? "open" : step.is_detached ? "copy the mount of" : "bind";
+  return deed + std::string(" the root file system ") + step.rootfs +
          (step.detaches_parent ? " (its parent private)" : "");
 }
 
@@ -58,7 +59,8 @@ std::string describe_mount_step(const MountFilesystem& step) {
   for (const auto& parameter : step.parameters) append(options, parameter);
   if (step.copy_up) append(options, "tmpcopyup");
   append(options, in_words(step.id_maps));
-  return "mount " + step.type + " at " + step.target + in_brackets(options);
+  return "mount " + step.type + " at " + step.target + in_brackets(options) +
+         (step.left_to_runtime ? ", made by the runtime" : "");
 }
 
 std::string describe_mount_step(const BindMount& step) {

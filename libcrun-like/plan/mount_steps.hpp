@@ -27,6 +27,9 @@ struct BindRoot {
   bool in_host_view = false;     ///< the mount namespace is the host's: what is mounted inside must not spread there
   bool detaches_parent = false;  ///< the mount it lies in is shared with the host, and must not hand the bind on
   bool masks_files = false;      ///< MaskPath steps follow: keep the host's /dev/null while it can be trusted
+  /// Nobody looks for the container's mounts where the directory is: the root hangs nowhere until PivotRoot puts it in
+  /// the host's place.
+  bool is_detached = false;
 };
 
 /// mount_setattr(2) MOUNT_ATTR_IDMAP: whom the mount shows for the owners that the file system has. `container_id` of a
@@ -53,6 +56,7 @@ struct MountFilesystem {
   FdRef pid_namespace{-1};               ///< that namespace, where it is known; the plan's maker keeps it
   std::optional<MountIdMaps> id_maps{};  ///< asked of the runtime (Word::idmap)
   bool made_before = false;              ///< by a MakeFilesystem, see OpenSource
+  bool left_to_runtime = false;          ///< sysfs: comes from the runtime (plan/network_work.hpp), if that can make it
 };
 
 /// A directory or file of the host seen in the container: open_tree, mount_setattr, move_mount.
@@ -140,7 +144,7 @@ struct ReadonlyPath {
 
 struct RemountRootReadonly {};
 
-/// pivot_root(2) into the root, the host's tree unmounted.
+/// The root becomes the namespace's, and the host's tree is unmounted: by pivot_root(2), where the root is attached.
 struct PivotRoot {
   bool host_is_shared = false;  ///< unmounting must not reach the host: its mounts become slaves first
 };

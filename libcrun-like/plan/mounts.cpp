@@ -176,11 +176,30 @@ unsigned long root_propagation(const Spec& spec) {
   return options.attributes.propagation.front();
 }
 
+/// A bind from below the root may mean what an earlier mount has put there.
+bool binds_from(const std::string& rootfs, const Spec& spec, const MountHost& host) {
+  return std::ranges::any_of(spec.mounts, [&](const Mount& mount) {
+    return !mount.source.empty() && is_at_or_below(clean_path(below_bundle(mount.source, host)), clean_path(rootfs));
+  });
+}
+
+/// Whether nothing needs the container's mounts to be where its root is on the host, before the process enters it.
+/// Hooks come into its mount namespace, and look there. In a user namespace the host's mounts are locked: only
+/// pivot_root(2) gets rid of them (mount_namespaces(7)).
+bool may_be_detached(const std::string& rootfs, const Spec& spec, const MountHost& host) {
+  const auto* mounts = spec.linux.find(NamespaceType::mount);
+  const auto& hooks = spec.hooks;
+  const bool has_hooks = !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();
+  return mounts && mounts->path.empty() && !host.user_namespace && !host.no_pivot && !has_hooks &&
+         (root_propagation(spec) & MS_SHARED) == 0 && !binds_from(rootfs, spec, host);
+}
+
 void add_root(InitPlan& plan, const Spec& spec, const MountHost& host) {
   BindRoot root{.rootfs = below_bundle(spec.root.path, host),
                 .mounts = has_mount_namespace(spec) || mounts_in_host_view(spec),
                 .in_host_view = !has_mount_namespace(spec)};
   root.masks_files = !spec.linux.masked_paths.empty();
+  root.is_detached = may_be_detached(root.rootfs, spec, host);
   root.detaches_parent = (root_propagation(spec) & MS_SHARED) != 0;
   if (!root.in_host_view) add_propagation(plan, spec);
   plan.add(std::move(root), "root.path");

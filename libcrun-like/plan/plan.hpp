@@ -80,7 +80,9 @@ struct AwaitStart {
 // The machine as the container sees it
 // --------------------------------------------------------------------------------------
 
-struct RaiseLoopback {};
+struct RaiseLoopback {
+  bool left_to_runtime = false;  ///< which does it meanwhile, if it can (plan/network_work.hpp)
+};
 
 struct SetHostname {
   std::string name;

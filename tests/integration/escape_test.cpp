@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a hostile container or caller tried on this runtime once, and must not get again.
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -40,6 +42,52 @@ TEST_CASE("a process that exec leaves behind outlives it without a pid namespace
   ::usleep(100'000);
   CHECK(::kill(pid, 0) == 0);
   CHECK_THAT(test::slurp("/proc/" + std::to_string(pid) + "/stat"), !Contains(") Z "));
+}
+
+namespace {
+
+/// What is left in a container's mount namespace once its own root has been unmounted there: 0 nothing of the host's,
+/// else what was found.
+int below_root(pid_t process, const std::string& of_the_host) {
+  const int space = ::open(("/proc/" + std::to_string(process) + "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat host {};
+  if (space < 0 || ::stat("/", &host) < 0) return 1;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    struct stat found {};
+    if (::setns(space, CLONE_NEWNS) < 0 || ::access("/inside", F_OK) < 0) ::_exit(2);
+    if (::umount2("/", MNT_DETACH) < 0 || ::setns(space, CLONE_NEWNS) < 0) ::_exit(3);
+    if (::access("/inside", F_OK) == 0 || ::access(of_the_host.c_str(), F_OK) == 0) ::_exit(4);
+    if (::stat("/", &found) < 0 || found.st_dev == host.st_dev) ::_exit(5);
+    ::_exit(::umount2("/", MNT_DETACH) == 0 ? 6 : 0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ::close(space);
+  return WEXITSTATUS(status);
+}
+
+}  // namespace
+
+TEST_CASE("who unmounts a container's root finds nothing of the host's below it") {
+  Bundle b;
+  const bool pivots = GENERATE(false, true);
+  CAPTURE(pivots);
+  if (pivots) b.hook("createRuntime", {"/bin/true"});
+  b.args({"pause"}).launch();
+  CHECK(below_root(b.pid(), b.path(".")) == 0);
+}
+
+TEST_CASE("a runtime in a chroot leaves nothing of what that hides in the container's mount namespace") {
+  Bundle b;
+  b.args({"pause"});
+  const auto r =
+      b.through_shell("exec unshare --mount sh -c 'mkdir " + b.path("view") + " && mount --rbind / " + b.path("view") +
+                          " && mount --make-rprivate / && exec chroot " + b.path("view") + R"( "$0" "$@"' "$0" "$@")",
+                      {"create", "--bundle", b.path("."), "ID"});
+  INFO(r.err);
+  REQUIRE(r.status == 0);
+  CHECK(below_root(b.pid(), b.path(".")) == 0);
 }
 
 TEST_CASE("the host's /dev/null cannot be changed through standard input") {

@@ -4,6 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <sstream>
+
 #include "support/bundle.hpp"
 #include "support/catch.hpp"
 
@@ -23,6 +26,19 @@ std::string source(const Bundle& b, const std::string& name = "source") {
   ::mkdir(b.path(name).c_str(), 0755);
   test::spill(b.path(name) + "/file", "from outside");
   return b.path(name);
+}
+
+/// Every mount point in mountinfo, sorted.
+std::vector<std::string> points(const std::string& mountinfo) {
+  std::vector<std::string> found;
+  std::istringstream lines(mountinfo);
+  for (std::string line, field; std::getline(lines, line);) {
+    std::istringstream words(line);
+    for (int number = 0; number < 5; ++number) words >> field;
+    found.push_back(field);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 bool exists(const std::string& path) {
@@ -276,6 +292,54 @@ TEST_CASE("a bind has the propagation of its options") {
   CHECK_THAT(mount_at(out, "/shared"), Contains("shared:"));
   CHECK_THAT(mount_at(out, "/slave"), Contains("master:"));
   CHECK_THAT(mount_at(out, "/private"), !Contains("shared:") && !Contains("master:"));
+}
+
+// Where the kernel says no
+// --------------------------------------------------------------------------------------------------
+
+TEST_CASE("an older kernel gets the root attached first, and pivoted") {
+  if (::access("/usr/bin/strace", X_OK) != 0) test::skip("strace is not installed");
+  // Before Linux 6.15 nothing can be attached to a detached mount; and a first mount cannot be unmounted. strace counts
+  // for each process.
+  const std::string call = GENERATE("move_mount", "umount2");
+  Bundle b;
+  b.set("linux.maskedPaths", R"(["/proc/keys"])").args({"cat", "/proc/self/mountinfo"});
+  const auto expected = b.run();
+  // LeakSanitizer cannot look for leaks below strace, and would say so with a status of its own.
+  b.environment = test::Words{"PATH=/usr/bin:/bin", "ASAN_OPTIONS=detect_leaks=0"};
+  const auto r = b.through_shell(
+      "exec /usr/bin/strace -qq -f -o " + b.path("trace") + " -e inject=" + call + ":error=EINVAL:when=1 \"$0\" \"$@\"",
+      {"run", "--bundle", b.path("."), "ID"});
+  INFO(call << ": " << r.err);
+  CHECK(r.status == 0);
+  CHECK(points(r.out) == points(expected.out));
+  CHECK_THAT(test::slurp(b.path("trace")), Contains("(INJECTED)") && Contains("pivot_root("));
+}
+
+TEST_CASE("the process makes sysfs and raises the loopback interface where the runtime cannot") {
+  if (::access("/usr/bin/strace", X_OK) != 0) test::skip("strace is not installed");
+  const std::string call = GENERATE("setns:error=EINVAL", "fsopen:error=EPERM", "fsconfig:error=EBUSY");
+  Bundle b;
+  b.args({"do", "cat", "/sys/class/net/lo/flags", "--", "cat", "/proc/self/mountinfo"});
+  b.environment = test::Words{"PATH=/usr/bin:/bin", "ASAN_OPTIONS=detect_leaks=0"};
+  const auto r =
+      b.through_shell("exec /usr/bin/strace -qq -o " + b.path("trace") + " -e inject=" + call + ":when=1 \"$0\" \"$@\"",
+                      {"run", "--bundle", b.path("."), "ID"});
+  INFO(call << ": " << r.err);
+  CHECK_THAT(test::slurp(b.path("trace")), Contains("(INJECTED)"));
+  CHECK_THAT(r.out, StartsWith("0x9\n") && Contains(" / /sys ro,nosuid,nodev,noexec,relatime - sysfs "));
+}
+
+TEST_CASE("a loopback interface that the runtime cannot raise fails create") {
+  if (::access("/usr/bin/strace", X_OK) != 0) test::skip("strace is not installed");
+  Bundle b;
+  b.environment = test::Words{"PATH=/usr/bin:/bin", "ASAN_OPTIONS=detect_leaks=0"};
+  const auto r = b.args({"pause"}).through_shell(
+      "exec /usr/bin/strace -qq -o /dev/null -e inject=ioctl:error=EPERM:when=1 \"$0\" \"$@\"",
+      {"create", "--bundle", b.path("."), "ID"});
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("linux.namespaces: set lo up (SIOCSIFFLAGS): Operation not permitted"));
+  CHECK(b.leftovers().empty());
 }
 
 TEST_CASE("run --no-pivot works where pivot_root cannot") {

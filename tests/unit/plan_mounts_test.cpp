@@ -75,7 +75,7 @@ TEST_CASE("a config's mounts become steps in its order, between the root and the
                       true),
               host_of());
   CHECK(text == R"(make the host's mounts rslave | linux.rootfsPropagation
-bind the root file system /bundle/rootfs | root.path
+copy the mount of the root file system /bundle/rootfs | root.path
 mount proc at /proc | mounts[0]
 mount tmpfs at /dev (nosuid,strictatime,mode=755) | mounts[1]
 mount cgroup2 at /sys/fs/cgroup (ro,nosuid) | mounts[2]
@@ -89,6 +89,42 @@ make /proc/sys read-only | linux.readonlyPaths[0]
 mask /proc/keys | linux.maskedPaths[0]
 mask /sys/firmware | linux.maskedPaths[2]
 )");
+}
+
+TEST_CASE("the root stays detached where nobody looks for its mounts on the host") {
+  const auto root_of = [](const Spec& spec, const MountHost& host = host_of()) {
+    const auto text = text_of(spec, host);
+    const bool detached = text.find("copy the mount of the root file system") != text.npos;
+    CHECK(detached != (text.find("bind the root file system") != text.npos));
+    return std::string(detached ? "detached" : "attached");
+  };
+  const auto plain = spec_of("");
+  CHECK(root_of(plain) == "detached");
+  auto host = host_of();
+  host.user_namespace = true;  // the host's mounts are locked
+  CHECK(root_of(plain, host) == "attached");
+  host = host_of();
+  host.no_pivot = true;
+  CHECK(root_of(plain, host) == "attached");
+  for (const auto member : {&Hooks::prestart, &Hooks::create_runtime, &Hooks::create_container}) {
+    auto spec = spec_of("");
+    (spec.hooks.*member).emplace_back();
+    CHECK(root_of(spec) == "attached");
+  }
+  auto spec = spec_of("");
+  spec.hooks.start_container.emplace_back();  // behind the change of root
+  CHECK(root_of(spec) == "detached");
+  CHECK(root_of(spec_of("", R"(,"rootfsPropagation":"rshared")")) == "attached");
+  CHECK(root_of(spec_of("", R"(,"rootfsPropagation":"private")")) == "detached");
+  spec.linux.namespaces.front().path = "/proc/self/ns/mnt";
+  CHECK(root_of(spec) == "attached");
+  const auto bind = [](const std::string& source) {
+    return spec_of(R"({"destination":"/a","options":["bind"],"source":")" + source + "\"}");
+  };
+  CHECK(root_of(bind("/bundle/rootfsx")) == "detached");
+  CHECK(root_of(bind("/bundle/rootfs/b")) == "attached");  // what an earlier mount may have put there
+  CHECK(root_of(bind("/bundle/x/../rootfs")) == "attached");
+  CHECK(root_of(bind("rootfs/b")) == "attached");
 }
 
 TEST_CASE("a bind without flags keeps its source's") {
