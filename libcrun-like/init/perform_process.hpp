@@ -49,8 +49,6 @@ void perform(const NoNewPrivileges& none, Scene& scene);
 void perform(const LoadSeccomp& seccomp, Scene& scene);
 
 // program.cpp
-/// Lays out what execve(2) takes, before the first step: behind a Fork, where every page that is written to has to be
-/// copied, and behind a filter, which may know no brk(2), no memory is asked for.
 void perform(const FindHome& home, Scene& scene);
 void perform(const ChangeDirectory& change, Scene& scene);
 void perform(const FindProgram& find, Scene& scene);

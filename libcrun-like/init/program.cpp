@@ -168,7 +168,12 @@ void perform(const FindProgram& find, Scene& scene) {
 
 void perform(const SealDescriptors& seal, Scene& scene) {
   // One that got a number between those that the program is given; the others are closed with what is left.
-  const auto done_with = [&](auto& fd) { fd.get() < static_cast<int>(seal.first) ? fd.reset() : void(fd.release()); };
+  const auto done_with = [&](auto& fd) {
+    if (fd.get() < static_cast<int>(seal.first))
+      fd.reset();
+    else
+      fd.release();
+  };
   for (Fd* fd : {&scene.root, &scene.proc, &scene.dev, &scene.host_proc, &scene.null_device}) done_with(*fd);
   done_with(scene.empty_directory);
   std::array<unsigned, 2> kept{~0U, ~0U};

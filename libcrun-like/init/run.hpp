@@ -29,7 +29,8 @@ namespace oci::init {
 [[noreturn]] void run(const InitPlan& plan, Arguments arguments, Fd parent, Progress& progress,
                       std::uint64_t ignored_signals) noexcept;
 
-/// What `plan` will execute. The runtime lays it out: here each page that is written to has to be copied.
+/// What `plan` will execute. The runtime lays it out: here each page that is written to has to be copied, and behind a
+/// filter, which may know no brk(2), no memory is asked for.
 Arguments arguments_of(const InitPlan& plan);
 
 }  // namespace oci::init

@@ -287,10 +287,12 @@ TEST_CASE("a bind has the propagation of its options") {
   REQUIRE(::mount(nullptr, b.path("source").c_str(), nullptr, MS_SHARED, nullptr) == 0);
   b.mount("/shared", "none", b.path("source"), "bind,rshared").mount("/slave", "none", b.path("source"), "bind,rslave");
   b.mount("/private", "none", b.path("source"), "bind,rprivate");
+  b.mount("/both", "none", b.path("source"), "bind,rslave,rshared");
   const auto out = b.args({"cat", "/proc/self/mountinfo"}).run().out;
   ::umount2(b.path("source").c_str(), MNT_DETACH);
   CHECK_THAT(mount_at(out, "/shared"), Contains("shared:"));
-  CHECK_THAT(mount_at(out, "/slave"), Contains("master:"));
+  CHECK_THAT(mount_at(out, "/slave"), Contains("master:") && !Contains("shared:"));
+  CHECK_THAT(mount_at(out, "/both"), Contains("master:") && Contains("shared:"));
   CHECK_THAT(mount_at(out, "/private"), !Contains("shared:") && !Contains("master:"));
 }
 

@@ -19,12 +19,14 @@ TEST_CASE("a masked file reads as nothing and cannot be written") {
   CHECK(test::slurp(b.rootfs("secret")) == "the secret");
 }
 
-TEST_CASE("a masked directory is empty and read-only") {
+TEST_CASE("a masked directory is empty and read-only, and has no room should somebody make it writable") {
   Bundle b;
   ::mkdir(b.rootfs("secrets").c_str(), 0755);
   test::spill(b.rootfs("secrets/one"), "the secret");
   b.set("linux.maskedPaths[]", R"("/secrets")");
   CHECK(b.args({"do", "ls", "/secrets", "--", "mkdir", "/secrets/x"}).run().out == "/secrets/x: EROFS\n");
+  const auto mounts = b.args({"cat", "/proc/self/mountinfo"}).run().out;
+  CHECK_THAT(line_with(mounts, " /secrets "), Contains("size=4k,nr_inodes=1"));
 }
 
 TEST_CASE("a path that is masked twice has one mount") {

@@ -161,6 +161,18 @@ TEST_CASE("no mapping of the original file is left, and ps still sees the argume
   check_maps(Victim{}, "sealed");
 }
 
+TEST_CASE("a program that the dynamic loader was told to run is not taken for what the kernel executed") {
+  if (::geteuid() != 0) test::skip("needs root");
+  static constexpr const char* loader = "/lib64/ld-linux-x86-64.so.2";
+  if (::access(loader, X_OK) != 0) test::skip("the dynamic loader has another name here");
+  const Victim victim;
+  const auto output = victim.run("sealed maps", std::string(loader) + " ");
+  CAPTURE(output);
+  CHECK(contains(output, "sealed: yes"));
+  CHECK_FALSE(contains(output, "status"));
+  CHECK(contains(output, "/memfd:runc_cloned:/proc/self/exe (deleted)"));
+}
+
 TEST_CASE("relocated data stays read-only in a sealed process") {
   needs_remapping();
   check_protections(Victim{}, "sealed");
@@ -216,6 +228,8 @@ TEST_CASE("the heap of a program that seals itself before the start lies beside 
   const auto heap = start_of(output, "[heap]");
   static constexpr std::uintptr_t near = 8 << 20U;
   CHECK((heap > program ? heap - program : program - heap) < near);
+  // With the old layout there is nothing behind it to grow into: malloc(3) goes on elsewhere.
+  CHECK(contains(victim.run("run fill", "setarch -L "), "filled: yes"));
 }
 
 TEST_CASE("where the kernel refuses to exchange the executable, a sealed copy is executed") {
