@@ -56,10 +56,14 @@ int below_root(pid_t process, const std::string& of_the_host) {
   if (child == 0) {
     struct stat found {};
     if (::setns(space, CLONE_NEWNS) < 0 || ::access("/inside", F_OK) < 0) ::_exit(2);
-    if (::umount2("/", MNT_DETACH) < 0 || ::setns(space, CLONE_NEWNS) < 0) ::_exit(3);
-    if (::access("/inside", F_OK) == 0 || ::access(of_the_host.c_str(), F_OK) == 0) ::_exit(4);
-    if (::stat("/", &found) < 0 || found.st_dev == host.st_dev) ::_exit(5);
-    ::_exit(::umount2("/", MNT_DETACH) == 0 ? 6 : 0);
+    bool is_first =
+        true;  // of the namespace, which cannot be unmounted; since Linux 7.0 the kernel's ramdisk is on top of it
+    for (; ::umount2("/", MNT_DETACH) == 0; is_first = false) {
+      if (::setns(space, CLONE_NEWNS) < 0) ::_exit(3);
+      if (::access("/inside", F_OK) == 0 || ::access(of_the_host.c_str(), F_OK) == 0) ::_exit(4);
+      if (::stat("/", &found) < 0 || found.st_dev == host.st_dev) ::_exit(5);
+    }
+    ::_exit(is_first ? 6 : 0);
   }
   int status = 0;
   ::waitpid(child, &status, 0);
