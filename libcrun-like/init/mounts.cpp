@@ -120,8 +120,15 @@ void attach_new(const MountFilesystem& step, const Place& place, Scene& scene) {
   if (step.copy_up && !place.made) copy_directory(place.file, mount);
   set_label(step, mount);
   if (step.id_maps) ask(scene, Word::idmap, mount);
+  const auto set_propagation = [&] {
+    check(change_attributes(mount, {.propagation = step.attributes.propagation}, false), step);
+  };
+  // What is attached to a shared mount becomes shared, so that comes first. In a detached tree nothing is shared
+  // (plan/mounts.cpp), and only the tree's root can be changed (mount_setattr(2)).
+  const bool is_attached_first = !scene.detached_root;
+  if (!is_attached_first) set_propagation();
   check(attach(mount, place, scene), step);
-  check(change_attributes(mount, {.propagation = step.attributes.propagation}, false), step);
+  if (is_attached_first) set_propagation();
   const bool writable = (step.attributes.set & MOUNT_ATTR_RDONLY) == 0;
   if (step.target == "/dev")
     scene.dev = Fd(step.type == "tmpfs" ? mount.release() : -1);

@@ -176,22 +176,29 @@ unsigned long root_propagation(const Spec& spec) {
   return options.attributes.propagation.front();
 }
 
-/// A bind from below the root may mean what an earlier mount has put there.
-bool binds_from(const std::string& rootfs, const Spec& spec, const MountHost& host) {
-  return std::ranges::any_of(spec.mounts, [&](const Mount& mount) {
-    return !mount.source.empty() && is_at_or_below(clean_path(below_bundle(mount.source, host)), clean_path(rootfs));
-  });
+bool becomes_shared(const MountAttributes& attributes) {
+  return std::ranges::any_of(attributes.propagation, [](auto propagation) { return (propagation & MS_SHARED) != 0; });
+}
+
+/// A bind from below the root may mean what an earlier mount has put there; what is mounted in a shared mount becomes
+/// shared and shows elsewhere; and in a detached tree only its root can be changed (mount_setattr(2)).
+bool wants_attached_root(const Action& action, const std::string& rootfs) {
+  if (const auto* mount = std::get_if<MountFilesystem>(&action)) return becomes_shared(mount->attributes);
+  if (const auto* bind = std::get_if<BindMount>(&action))
+    return becomes_shared(bind->attributes) || is_at_or_below(clean_path(bind->source), rootfs);
+  return std::holds_alternative<ChangeMount>(action);
 }
 
 /// Whether nothing needs the container's mounts to be where its root is on the host, before the process enters it.
 /// Hooks come into its mount namespace, and look there. In a user namespace the host's mounts are locked: only
 /// pivot_root(2) gets rid of them (mount_namespaces(7)).
-bool may_be_detached(const std::string& rootfs, const Spec& spec, const MountHost& host) {
+bool may_be_detached(const InitPlan& plan, const std::string& rootfs, const Spec& spec, const MountHost& host) {
   const auto* mounts = spec.linux.find(NamespaceType::mount);
   const auto& hooks = spec.hooks;
   const bool has_hooks = !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();
   return mounts && mounts->path.empty() && !host.user_namespace && !host.no_pivot && !has_hooks &&
-         (root_propagation(spec) & MS_SHARED) == 0 && !binds_from(rootfs, spec, host);
+         (root_propagation(spec) & MS_SHARED) == 0 &&
+         std::ranges::none_of(plan.steps, [&](const Step& step) { return wants_attached_root(step.action, rootfs); });
 }
 
 void add_root(InitPlan& plan, const Spec& spec, const MountHost& host) {
@@ -199,7 +206,6 @@ void add_root(InitPlan& plan, const Spec& spec, const MountHost& host) {
                 .mounts = has_mount_namespace(spec) || mounts_in_host_view(spec),
                 .in_host_view = !has_mount_namespace(spec)};
   root.masks_files = !spec.linux.masked_paths.empty();
-  root.is_detached = may_be_detached(root.rootfs, spec, host);
   root.detaches_parent = (root_propagation(spec) & MS_SHARED) != 0;
   if (!root.in_host_view) add_propagation(plan, spec);
   plan.add(std::move(root), "root.path");
@@ -303,7 +309,10 @@ void add_mounts(InitPlan& plan, const Spec& spec, const MountHost& host) {
 void add_filesystem(InitPlan& plan, const Spec& spec, const MountHost& host) {
   if (!has_mount_namespace(spec)) check_host_view(spec, host);
   add_root(plan, spec, host);
+  const auto root = plan.steps.size() - 1;
   add_mounts(plan, spec, host);
+  auto& bound = std::get<BindRoot>(plan.steps[root].action);
+  bound.is_detached = may_be_detached(plan, clean_path(bound.rootfs), spec, host);
   const bool brings_devices = std::any_of(spec.mounts.begin(), spec.mounts.end(), [](const Mount& mount) {
     return container_path(mount.destination) == "/dev" && is_bind(mount, parse_mount_options(mount.options));
   });

@@ -344,6 +344,32 @@ TEST_CASE("a loopback interface that the runtime cannot raise fails create") {
   CHECK(b.leftovers().empty());
 }
 
+TEST_CASE("a file system has the propagation of its options, wherever the root hangs meanwhile") {
+  Bundle b;
+  const auto first = GENERATE(as<std::string>{}, "private", "shared");  // a shared one wants the root attached
+  CAPTURE(first);
+  b.mount("/first", "tmpfs", "tmpfs", first).mount("/first/below", "tmpfs", "tmpfs", "");
+  b.mount("/private", "tmpfs", "tmpfs", "rprivate").mount("/slave", "tmpfs", "tmpfs", "slave,nosuid");
+  b.mount("/unbindable", "tmpfs", "tmpfs", "unbindable").mount("/first/private", "tmpfs", "tmpfs", "private");
+  const auto out = b.args({"cat", "/proc/self/mountinfo"}).run().out;
+  CAPTURE(out);
+  const bool shared = first == "shared";
+  for (const auto* point : {"/first", "/first/below"})
+    CHECK((mount_at(out, point).find("shared:") != std::string::npos) == shared);
+  for (const auto* point : {"/private", "/slave", "/first/private"}) {
+    REQUIRE_FALSE(mount_at(out, point).empty());
+    CHECK_THAT(mount_at(out, point), !Contains("shared:") && !Contains("master:"));
+  }
+  CHECK_THAT(mount_at(out, "/unbindable"), Contains("unbindable"));
+}
+
+TEST_CASE("a mount can be changed by a later one") {
+  Bundle b;
+  b.mount("/scratch", "tmpfs", "tmpfs", "").mount("/scratch", "none", "none", "remount,ro,nosuid");
+  const auto out = b.args({"cat", "/proc/self/mountinfo"}).run().out;
+  CHECK_THAT(mount_at(out, "/scratch"), Contains(" ro,nosuid"));
+}
+
 TEST_CASE("run --no-pivot works where pivot_root cannot") {
   Bundle b;
   CHECK(b.args({"do", "hostname", "--", "ls", "/proc/self/task"}).run({"--no-pivot"}).out.starts_with("box\n"));

@@ -125,6 +125,14 @@ TEST_CASE("the root stays detached where nobody looks for its mounts on the host
   CHECK(root_of(bind("/bundle/rootfs/b")) == "attached");  // what an earlier mount may have put there
   CHECK(root_of(bind("/bundle/x/../rootfs")) == "attached");
   CHECK(root_of(bind("rootfs/b")) == "attached");
+  const auto with = [](const std::string& mount) {
+    return spec_of(R"({"destination":"/a","source":"/b",)" + mount + "}");
+  };
+  CHECK(root_of(with(R"("options":["bind","rslave","ro"])")) == "detached");
+  CHECK(root_of(with(R"("options":["bind","rslave","rshared"])")) == "attached");
+  CHECK(root_of(with(R"("type":"tmpfs","options":["private"])")) == "detached");
+  CHECK(root_of(with(R"("type":"tmpfs","options":["shared"])")) == "attached");
+  CHECK(root_of(with(R"("options":["remount","ro"])")) == "attached");
 }
 
 TEST_CASE("a bind without flags keeps its source's") {
