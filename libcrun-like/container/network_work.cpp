@@ -44,6 +44,7 @@ void do_network_work(Child& child) {
   }
   make_sysfs(work, child);
   if (work.loopback) in_context([&] { return work.loopback->field; }, [] { init::raise_loopback(); });
+  visit->end();
 }
 
 }  // namespace oci

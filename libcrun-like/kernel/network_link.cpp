@@ -80,8 +80,10 @@ NetworkNamespace NetworkNamespace::own() {
 }
 
 NetworkNamespace NetworkNamespace::of(const Pidfd& process) {
-  const NetworkVisit visit(process);
-  return own();
+  NetworkVisit visit(process);
+  auto found = own();
+  visit.end();
+  return found;
 }
 
 bool NetworkNamespace::operator==(const NetworkNamespace& other) const {

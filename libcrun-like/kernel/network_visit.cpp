@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "base/log.hpp"
 #include "base/syscalls.hpp"
 
 namespace oci {
@@ -17,7 +18,14 @@ NetworkVisit::NetworkVisit(const Pidfd& process) : NetworkVisit(process.get()) {
 NetworkVisit::NetworkVisit(FdRef file) : NetworkVisit(file.get()) {}
 
 NetworkVisit::~NetworkVisit() {
-  if (::setns(home_.get(), CLONE_NEWNET) < 0) ::_exit(1);
+  if (!home_ || ::setns(home_.get(), CLONE_NEWNET) == 0) return;
+  log::fatal("cannot return from the container's network namespace");
+  ::_exit(1);
+}
+
+void NetworkVisit::end() {
+  if (::setns(home_.get(), CLONE_NEWNET) < 0) throw Error::system("return from the container's network namespace");
+  home_.reset();
 }
 
 }  // namespace oci

@@ -17,9 +17,12 @@ class NetworkVisit {
   /// Ends the runtime where there is no way back: what it did next would be done in the container's namespace.
   ~NetworkVisit();
 
+  /// Goes back. @throws Error when that fails; the destructor tries it once more
+  void end();
+
  private:
   explicit NetworkVisit(int where);
-  Fd home_;
+  Fd home_;  ///< none once it is there again
 };
 
 }  // namespace oci
