@@ -55,8 +55,7 @@ Status status_of(const StateDirectory& directory, const Record& record) {
 }
 
 Status status_while_alive(const StateDirectory& directory, const Record& record) {
-  const auto cgroup = cgroup_of(record);
-  if (cgroup && cgroup->frozen()) return Status::paused;
+  if (!record.cgroup.empty() && Cgroup::is_frozen(record.cgroup)) return Status::paused;
   return directory.awaits_start() ? Status::created : Status::running;
 }
 

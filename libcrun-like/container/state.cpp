@@ -80,19 +80,11 @@ std::optional<std::uint64_t> start_time_of(pid_t pid) {
   return ticks;
 }
 
-StateDirectory::StateDirectory(Fd store, Fd dir, std::string path, std::string id, bool made_here)
-    : store_(std::move(store)),
-      dir_(std::move(dir)),
-      path_(std::move(path)),
-      id_(std::move(id)),
-      made_here_(made_here) {}
+StateDirectory::StateDirectory(Fd dir, std::string path, bool made_here)
+    : dir_(std::move(dir)), path_(std::move(path)), made_here_(made_here) {}
 
 StateDirectory::StateDirectory(StateDirectory&& other) noexcept
-    : store_(std::move(other.store_)),
-      dir_(std::move(other.dir_)),
-      path_(std::move(other.path_)),
-      id_(std::move(other.id_)),
-      made_here_(std::exchange(other.made_here_, false)) {}
+    : dir_(std::move(other.dir_)), path_(std::move(other.path_)), made_here_(std::exchange(other.made_here_, false)) {}
 
 StateDirectory::~StateDirectory() {
   if (!made_here_) return;
@@ -104,23 +96,25 @@ StateDirectory::~StateDirectory() {
 
 StateDirectory StateDirectory::make(const Store& store, const std::string& id) {
   check_id(id);
-  auto root = open_store(store.root);
+  const auto root = open_store(store.root);
   if (::mkdirat(root.get(), id.c_str(), private_directory) < 0) {
     if (errno == EEXIST) throw Error("container with given ID already exists", EEXIST);
     throw Error::system("mkdir " + store.root + "/" + id);
   }
-  auto dir = sys::openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  return {std::move(root), std::move(dir), store.root + "/" + id, id, true};
+  const auto path = store.root + "/" + id;
+  auto dir = sys::try_openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (dir) return {std::move(dir.fd), path, true};
+  ::unlinkat(root.get(), id.c_str(), AT_REMOVEDIR);
+  throw Error::system("open " + path + " (O_RDONLY|O_DIRECTORY)", dir.code);
 }
 
 StateDirectory StateDirectory::open(const Store& store, const std::string& id) {
   check_id(id);
   const auto path = store.root + "/" + id;
-  auto root = sys::try_openat(working_directory, store.root, O_RDONLY | O_DIRECTORY);
-  auto dir = root ? sys::try_openat(root.fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) : sys::TriedFd{Fd(), root.code};
+  auto dir = sys::try_openat(working_directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (dir.code == ENOENT) throw Error("container does not exist", ENOENT);
   if (dir.code != 0) throw Error::system("open " + path + " (O_RDONLY|O_DIRECTORY)", dir.code);
-  return {std::move(root.fd), std::move(dir.fd), path, id, false};
+  return {std::move(dir.fd), path, false};
 }
 
 void StateDirectory::lock() const {
@@ -183,13 +177,13 @@ void StateDirectory::remove() {
   if (sys::fstat(dir_).st_nlink == 0) return;  // another has been quicker, and the name may be a new container's
   // Most have these files and no others, so that nobody has to list them.
   for (const auto* name : {state_file, "config.json", "process", "cgroup", "bundle"}) ::unlinkat(dir_.get(), name, 0);
-  if (::unlinkat(store_.get(), id_.c_str(), AT_REMOVEDIR) == 0) return;
+  if (::rmdir(path_.c_str()) == 0) return;
   // Its own descriptor, not another one: a create that ran out of descriptors has to be able to leave nothing behind.
   const Directory entries(::fdopendir(dir_.get()));
   if (!entries) throw Error::system("list " + path_);
   dir_.release();
   remove_entries(entries, path_);
-  if (::unlinkat(store_.get(), id_.c_str(), AT_REMOVEDIR) < 0 && errno != ENOENT) throw Error::system("rmdir " + path_);
+  if (::rmdir(path_.c_str()) < 0 && errno != ENOENT) throw Error::system("rmdir " + path_);
 }
 
 std::vector<std::string> ids_in(const Store& store) {

@@ -91,11 +91,9 @@ class StateDirectory {
   void remove();
 
  private:
-  StateDirectory(Fd store, Fd dir, std::string path, std::string id, bool made_here);
-  Fd store_;
+  StateDirectory(Fd dir, std::string path, bool made_here);
   Fd dir_;
   std::string path_;
-  std::string id_;
   bool made_here_;
 };
 

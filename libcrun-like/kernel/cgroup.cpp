@@ -198,8 +198,8 @@ bool Cgroup::wait_event(std::string_view key, std::string_view wanted, Patience 
   }
 }
 
-bool Cgroup::frozen() const {
-  return read("cgroup.freeze") == "1";
+bool Cgroup::is_frozen(const std::string& path) {
+  return read_cgroup_file(working_directory, path + "/cgroup.freeze") == "1";
 }
 
 void Cgroup::freeze(Patience patience) const {

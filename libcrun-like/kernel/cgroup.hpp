@@ -56,8 +56,9 @@ class Cgroup {
   /// Writes in one write(2); the errno, or 0.
   int write(const std::string& file, std::string_view text) const noexcept;
 
-  /// Whether it was told to freeze, itself and not through an ancestor.
-  bool frozen() const;
+  /// Whether the cgroup at `path` was told to freeze, itself and not through an ancestor; not when there is none.
+  /// Without a look at what kind of directory it is: `list` asks for every container.
+  static bool is_frozen(const std::string& path);
   /// Returns when every process stands still. @throws Error, having thawed it again, when one does not in time.
   void freeze(Patience patience = usual_patience) const;
   void thaw() const;

@@ -139,11 +139,13 @@ class CgroupfsCgroups final : public CgroupManager {
   std::string path() const override { return path_; }
 
   void remove() override {
-    if (cgroup_) {
+    // As a rule nobody is in there any more, and there may be no descriptor left to kill by.
+    const bool removed = fresh_ && ::rmdir(path_.c_str()) == 0;
+    if (cgroup_ && !removed) {
       cgroup_->kill();
       if (fresh_) cgroup_->remove();
-      cgroup_.reset();
     }
+    cgroup_.reset();
     // Parents only if nobody else has come to use them: rmdir(2) refuses the others.
     for (; !made_.empty(); made_.pop_back()) ::rmdir(made_.back().c_str());
   }

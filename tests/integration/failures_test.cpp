@@ -239,7 +239,9 @@ TEST_CASE("without descriptors for anything else, create still takes its state d
 #endif
   Bundle b;
   b.args({"exit", "0"});
-  const auto r = b.through_shell("ulimit -n 5", {"create", "--bundle", b.path("."), "ID"});
+  const int limit = GENERATE(4, 5, 6, 7);
+  CAPTURE(limit);
+  const auto r = b.through_shell("ulimit -n " + std::to_string(limit), {"create", "--bundle", b.path("."), "ID"});
   CHECK(r.status == 1);
   CHECK_THAT(r.err, Contains("Too many open files"));
   CHECK(::access((b.root() + "/" + b.id()).c_str(), F_OK) != 0);
