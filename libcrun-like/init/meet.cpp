@@ -31,15 +31,19 @@ Message next(Scene& scene, std::size_t room = longest_text) {
   return std::move(*message);
 }
 
+/// True when it is no answer, but of use later.
+bool keep_unasked(Scene& scene, Message& message) {
+  if (message.word != Word::made) return false;
+  scene.made = std::move(message);
+  return true;
+}
+
 }  // namespace
 
 Message ask(Scene& scene, Word word, FdRef attached) {
   if (!send(scene.parent, {word, scene.step, 0, {}, {}}, attached)) throw Error("the runtime has gone away");
   auto answer = next(scene);
-  if (answer.word == Word::made) {  // unasked, and of use later
-    scene.made = std::move(answer);
-    answer = next(scene);
-  }
+  if (keep_unasked(scene, answer)) answer = next(scene);
   if (answer.word == Word::failure) throw Error(answer.text, answer.code);
   return answer;
 }
@@ -48,10 +52,7 @@ void agree(Scene& scene, Word word, int code) {
   if (!say(scene.parent, word, scene.step, code))
     throw Error::system("write to the runtime (the seccomp filter has to allow write)");
   auto answer = hear(scene.parent);
-  if (answer && answer->word == Word::made) {
-    scene.made = std::move(answer);
-    answer = hear(scene.parent);
-  }
+  if (answer && keep_unasked(scene, *answer)) answer = hear(scene.parent);
   if (!answer) throw Error("the runtime has gone away");
   if (answer->word == Word::failure) throw Error(answer->text, answer->code);
 }

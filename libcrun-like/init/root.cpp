@@ -27,12 +27,17 @@ void detach_from_host(std::string path) {
   }
 }
 
+bool is_move_mount_denied() {
+  return ::syscall(SYS_move_mount, -1, "", -1, "", ~0U) < 0 && errno != EINVAL;
+}
+
 void bind_now(const BindRoot& step, Scene& scene) {
   auto tree = clone_tree(working_directory, step.rootfs, AT_RECURSIVE, {}, scene);
   check(tree.code, step);
   scene.root = Fd(tree.mount.release());
   scene.detached_root = &step;
-  if (!step.is_detached) attach_root(scene);
+  // Where a filter denies move_mount(2), there is still a way back to mount(2) here.
+  if (!step.is_detached || is_move_mount_denied()) attach_root(scene);
   // Only now: what is attached to a shared mount becomes shared (attach_recursive_mnt() of the kernel).
   if (step.in_host_view)
     check(change_attributes(scene.root, {.propagation = {static_cast<unsigned long>(MS_PRIVATE) | MS_REC}}, true),
@@ -88,30 +93,43 @@ void become_root(std::string_view attempt) {
   if (::chdir("/") < 0) throw Error::system("change to / of the container");
 }
 
-/// Puts the detached root in the place of all that the namespace has mounted. pivot_root(2) would be the same, but
+/// Whether unmounting "/" would not reach other mount namespaces: it does where what "/" is mounted on is shared. The
+/// kernel tells who would put "/" in its own place, EINVAL before it says EBUSY (pivot_root(2), "EINVAL The parent
+/// mount of the current root is shared").
+bool may_unmount_root() {
+  return ::syscall(SYS_pivot_root, "/", "/") < 0 && errno == EBUSY;
+}
+
+/// Whether a filter does not want the call to be made: without a namespace the kernel says EINVAL.
+bool is_setns_denied(const Pidfd& process) {
+  return ::setns(process.get(), 0) < 0 && errno != EINVAL;
+}
+
+/// Leads to what is on top in the process's mount namespace (setns(2): also in the one that it is in).
+void go_to_top(const Pidfd& self) {
+  if (::setns(self.get(), CLONE_NEWNS) < 0) throw Error::system("setns to the root of the mount namespace");
+}
+
+/// Puts the detached root in the place of all that the namespace has mounted. pivot_root(2) would do the same, but
 /// looks at every process of the machine for those that are in the old root (chroot_fs_refs() of the kernel), for
-/// longer than everything else here takes together where there are a thousand. False when the host's root cannot be
-/// unmounted, because it is the first mount of the namespace; nothing has changed then.
+/// longer than everything else here takes together where there are a thousand. False when that is not possible, because
+/// a filter forbids it or the host's root is the first mount of the namespace; nothing has changed then.
 bool replace_host(Scene& scene) {
-  const auto self = sys::pidfd_open(::getpid());
-  if (::umount2("/", MNT_DETACH) < 0) {
-    if (errno == EINVAL) return false;
-    throw Error::system("unmount the host's root (MNT_DETACH)");
-  }
-  // setns(2) into a mount namespace, one's own as well, changes the root to what is on top there. In the end that is
-  // the first mount of all, which the kernel never unmounts; before it comes what a chroot(2) of the runtime has
-  // hidden.
+  const Pidfd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+  if (!self || is_setns_denied(self) || !may_unmount_root() || ::umount2("/", MNT_DETACH) < 0) return false;
+  // The last one is the first mount of all, which the kernel never unmounts; others are what a chroot(2) of the runtime
+  // has hidden. They may be shared with the host, and what is attached to a shared mount shows there.
   do {
-    if (::setns(self.get(), CLONE_NEWNS) < 0) throw Error::system("setns to the root of the mount namespace");
+    go_to_top(self);
+    if (::mount(nullptr, "/", nullptr, MS_PRIVATE | MS_REC, nullptr) < 0)
+      throw Error::system("make the mounts below the host's root private");
+    if (!may_unmount_root()) throw Error("what is below the host's root is mounted on a shared mount", EINVAL);
   } while (::umount2("/", MNT_DETACH) == 0);
   if (errno != EINVAL) throw Error::system("unmount what was below the host's root (MNT_DETACH)");
-  // What is attached to a shared mount shows wherever that is shared: on the host.
-  if (::mount(nullptr, "/", nullptr, MS_PRIVATE, nullptr) < 0) throw Error::system("make the first mount private");
   if (::move_mount(scene.root.get(), "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
     throw Error::system("move the root file system to /");
   scene.detached_root = nullptr;
-  enter(scene.root);
-  become_root("change the root to the root file system");
+  go_to_top(self);
   return true;
 }
 

@@ -10,6 +10,8 @@
 namespace oci {
 
 NetworkVisit::NetworkVisit(int where) : home_(sys::openat(working_directory, "/proc/self/ns/net", O_RDONLY)) {
+  // Who may not enter it would not come back: in a user namespace the host's network is somebody else's (setns(2)).
+  if (::setns(home_.get(), CLONE_NEWNET) < 0) throw Error::system("setns to the own network namespace");
   if (::setns(where, CLONE_NEWNET) < 0) throw Error::system("setns to the container's network namespace");
 }
 

@@ -49,7 +49,7 @@ std::string describe_mount_step(const SetPropagation& step) {
 }
 
 std::string describe_mount_step(const BindRoot& step) {
-  const char* deed = !step.mounts ? "open" : step.is_detached ? "copy the mount of" : "bind";
+  const char* deed = !step.mounts ? "open" : step.is_detached ? "detach" : "bind";
   return deed + std::string(" the root file system ") + step.rootfs +
          (step.detaches_parent ? " (its parent private)" : "");
 }

@@ -180,10 +180,12 @@ bool becomes_shared(const MountAttributes& attributes) {
   return std::ranges::any_of(attributes.propagation, [](auto propagation) { return (propagation & MS_SHARED) != 0; });
 }
 
-/// A bind from below the root may mean what an earlier mount has put there; what is mounted in a shared mount becomes
-/// shared and shows elsewhere; and in a detached tree only its root can be changed (mount_setattr(2)).
+/// What comes from below the root may mean what an earlier mount has put there; what is mounted in a shared mount
+/// becomes shared and shows elsewhere; and in a detached tree only its root can be changed (mount_setattr(2)).
 bool wants_attached_root(const Action& action, const std::string& rootfs) {
-  if (const auto* mount = std::get_if<MountFilesystem>(&action)) return becomes_shared(mount->attributes);
+  const auto names_root = [&](const std::string& parameter) { return parameter.find(rootfs) != parameter.npos; };
+  if (const auto* mount = std::get_if<MountFilesystem>(&action))
+    return becomes_shared(mount->attributes) || std::ranges::any_of(mount->parameters, names_root);
   if (const auto* bind = std::get_if<BindMount>(&action))
     return becomes_shared(bind->attributes) || is_at_or_below(clean_path(bind->source), rootfs);
   return std::holds_alternative<ChangeMount>(action);
@@ -196,8 +198,8 @@ bool may_be_detached(const InitPlan& plan, const std::string& rootfs, const Spec
   const auto* mounts = spec.linux.find(NamespaceType::mount);
   const auto& hooks = spec.hooks;
   const bool has_hooks = !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();
-  return mounts && mounts->path.empty() && !host.user_namespace && !host.no_pivot && !has_hooks &&
-         (root_propagation(spec) & MS_SHARED) == 0 &&
+  return mounts && mounts->path.empty() && host.may_change_root && !host.user_namespace && !host.no_pivot &&
+         !has_hooks && (root_propagation(spec) & MS_SHARED) == 0 &&
          std::ranges::none_of(plan.steps, [&](const Step& step) { return wants_attached_root(step.action, rootfs); });
 }
 
@@ -257,6 +259,7 @@ MountHost mount_host(const Host& host, const Spec& spec, bool user_namespace, Fd
   const bool may_mount = (host.capabilities & (std::uint64_t{1} << CAP_SYS_ADMIN)) != 0;
   return {.user_namespace = user_namespace || host.in_user_namespace,
           .parent_opens_sources = user_namespace && may_mount,
+          .may_change_root = (host.capabilities & (std::uint64_t{1} << CAP_SYS_CHROOT)) != 0,
           .may_map_ids = may_mount,
           .enters_pid_namespace_later = pid_namespace.get() >= 0,
           .pid_namespace = pid_namespace,

@@ -18,6 +18,7 @@ struct MountHost {
   std::string cgroup_directory{};           ///< of the container, below the host's cgroup2; empty when it is not known
   bool user_namespace = false;              ///< the process will be in one that does not own the devices: no mknod(2)
   bool parent_opens_sources = false;        ///< the mapped root may not reach bind sources
+  bool may_change_root = true;              ///< the runtime has CAP_SYS_CHROOT, which pivot_root(2) does without
   bool may_map_ids = true;                  ///< the runtime has CAP_SYS_ADMIN, which id-mapped mounts need
   IdMaps container_ids{};                   ///< of the container's user namespace; read by needs_container_ids() only
   bool enters_pid_namespace_later = false;  ///< by a Fork step behind the mounts

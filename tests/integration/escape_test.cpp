@@ -82,16 +82,59 @@ TEST_CASE("who unmounts a container's root finds nothing of the host's below it"
   CHECK(below_root(b.pid(), b.path(".")) == 0);
 }
 
+namespace {
+
+/// create in a chroot, in a mount namespace that stands for the host: `mounts` makes $view. What is mounted there
+/// before and after goes to the bundle's files "before" and "after".
+test::Result create_in_chroot(Bundle& b, const std::string& mounts) {
+  test::spill(b.path("host.sh"), "set -e\ncd " + b.path("") + "\nview=$PWD/place/view\nmkdir -p $view\n" + mounts + R"(
+points() { awk '{ print $5 }' /proc/self/mountinfo | sort; }
+points >before
+status=0
+chroot $view "$@" || status=$?
+points >after
+exit $status
+)");
+  return b.through_shell("exec unshare --mount sh " + b.path("host.sh") + R"( "$0" "$@")",
+                         {"create", "--bundle", b.path("."), "ID"});
+}
+
+}  // namespace
+
 TEST_CASE("a runtime in a chroot leaves nothing of what that hides in the container's mount namespace") {
   Bundle b;
   b.args({"pause"});
-  const auto r =
-      b.through_shell("exec unshare --mount sh -c 'mkdir " + b.path("view") + " && mount --rbind / " + b.path("view") +
-                          " && mount --make-rprivate / && exec chroot " + b.path("view") + R"( "$0" "$@"' "$0" "$@")",
-                      {"create", "--bundle", b.path("."), "ID"});
+  // The chroot on a private mount, and all around it shared.
+  const auto r = create_in_chroot(b, R"(mount --make-rshared /
+mount -t tmpfs none place
+mount --make-private place
+mkdir $view
+mount --rbind / $view)");
   INFO(r.err);
   REQUIRE(r.status == 0);
   CHECK(below_root(b.pid(), b.path(".")) == 0);
+  CHECK(test::slurp(b.path("before")) == test::slurp(b.path("after")));
+}
+
+TEST_CASE("a runtime in a chroot on a shared mount unmounts nothing of the host's") {
+  Bundle b;
+  b.args({"pause"});
+  const auto r = create_in_chroot(b, "mount --make-rshared /\nmount --rbind / $view");
+  CHECK(r.status == 1);
+  CHECK_THAT(r.err, Contains("pivot_root into the root file system: Invalid argument"));
+  CHECK_FALSE(test::slurp(b.path("before")).empty());
+  CHECK(test::slurp(b.path("before")) == test::slurp(b.path("after")));
+}
+
+TEST_CASE("a runtime whose network belongs to another user namespace makes containers all the same") {
+  Bundle b;
+  b.args({"do", "cat", "/sys/class/net/lo/flags", "--", "hostname"}).set("process.rlimits", "[]");
+  b.set("mounts[2].options", R"(["newinstance", "ptmxmode=0666"])");  // whose group nobody has
+  const auto r = b.through_shell(R"(exec unshare --user --map-root-user --mount "$0" "$@")",
+                                 {"run", "--bundle", b.path("."), "ID"});
+  INFO(r.err);
+  CHECK(r.out == "0x9\nbox\n");
+  CHECK(b.leftovers().empty());
 }
 
 TEST_CASE("the host's /dev/null cannot be changed through standard input") {

@@ -299,23 +299,30 @@ TEST_CASE("a bind has the propagation of its options") {
 // Where the kernel says no
 // --------------------------------------------------------------------------------------------------
 
-TEST_CASE("an older kernel gets the root attached first, and pivoted") {
+TEST_CASE("where the kernel or a filter refuses a detached root, it is attached and pivoted") {
   if (::access("/usr/bin/strace", X_OK) != 0) test::skip("strace is not installed");
-  // Before Linux 6.15 nothing can be attached to a detached mount; and a first mount cannot be unmounted. strace counts
-  // for each process.
-  const std::string call = GENERATE("move_mount", "umount2");
+  // Before Linux 6.15 nothing can be attached to a detached mount; a first mount cannot be unmounted; and filters
+  // around the runtime. strace counts for each process.
+  const std::string fault = GENERATE("move_mount:error=EINVAL:when=2", "umount2:error=EINVAL:when=1",
+                                     "setns:error=EPERM:when=1", "pidfd_open:error=ENOSYS", "move_mount:error=ENOSYS");
   Bundle b;
   b.set("linux.maskedPaths", R"(["/proc/keys"])").args({"cat", "/proc/self/mountinfo"});
   const auto expected = b.run();
   // LeakSanitizer cannot look for leaks below strace, and would say so with a status of its own.
   b.environment = test::Words{"PATH=/usr/bin:/bin", "ASAN_OPTIONS=detect_leaks=0"};
-  const auto r = b.through_shell(
-      "exec /usr/bin/strace -qq -f -o " + b.path("trace") + " -e inject=" + call + ":error=EINVAL:when=1 \"$0\" \"$@\"",
-      {"run", "--bundle", b.path("."), "ID"});
-  INFO(call << ": " << r.err);
+  const auto r =
+      b.through_shell("exec /usr/bin/strace -qq -f -o " + b.path("trace") + " -e inject=" + fault + " \"$0\" \"$@\"",
+                      {"run", "--bundle", b.path("."), "ID"});
+  INFO(fault << ": " << r.err);
   CHECK(r.status == 0);
   CHECK(points(r.out) == points(expected.out));
-  CHECK_THAT(test::slurp(b.path("trace")), Contains("(INJECTED)") && Contains("pivot_root("));
+  CHECK_THAT(test::slurp(b.path("trace")), Contains("(INJECTED)") && Contains("pivot_root(\".\", \".\")"));
+}
+
+TEST_CASE("a mount that only mount(2) can say gets the root attached first") {
+  Bundle b;
+  const auto out = b.mount("/quiet", "tmpfs", "tmpfs", "silent").args({"cat", "/proc/self/mountinfo"}).run().out;
+  CHECK_THAT(mount_at(out, "/quiet"), Contains("- tmpfs "));
 }
 
 TEST_CASE("the process makes sysfs and raises the loopback interface where the runtime cannot") {

@@ -57,12 +57,12 @@ TEST_CASE("a sysfs that comes behind an answer is waited for, once") {
 TEST_CASE("an answer is not taken for what the runtime has made, nor the other way round") {
   Told told;
   told.say(Word::made);
-  told.say(Word::go);
-  CHECK_NOTHROW(init::agree(told.scene, Word::hooks));
-  CHECK(init::runtime_does_network(told.scene));
-  CHECK_FALSE(init::take_sysfs(told.scene));
   told.say(Word::failure, FdRef(-1), EIO);
   CHECK_THROWS_AS(init::agree(told.scene, Word::hooks), Error);
+  CHECK(init::runtime_does_network(told.scene));
+  CHECK_FALSE(init::take_sysfs(told.scene));
+  told.say(Word::go);
+  CHECK_NOTHROW(init::agree(told.scene, Word::hooks));
 }
 
 TEST_CASE("what the runtime cannot do is the process's own to do") {

@@ -75,7 +75,7 @@ TEST_CASE("a config's mounts become steps in its order, between the root and the
                       true),
               host_of());
   CHECK(text == R"(make the host's mounts rslave | linux.rootfsPropagation
-copy the mount of the root file system /bundle/rootfs | root.path
+detach the root file system /bundle/rootfs | root.path
 mount proc at /proc | mounts[0]
 mount tmpfs at /dev (nosuid,strictatime,mode=755) | mounts[1]
 mount cgroup2 at /sys/fs/cgroup (ro,nosuid) | mounts[2]
@@ -94,7 +94,7 @@ mask /sys/firmware | linux.maskedPaths[2]
 TEST_CASE("the root stays detached where nobody looks for its mounts on the host") {
   const auto root_of = [](const Spec& spec, const MountHost& host = host_of()) {
     const auto text = text_of(spec, host);
-    const bool detached = text.find("copy the mount of the root file system") != text.npos;
+    const bool detached = text.find("detach the root file system") != text.npos;
     CHECK(detached != (text.find("bind the root file system") != text.npos));
     return std::string(detached ? "detached" : "attached");
   };
@@ -102,6 +102,9 @@ TEST_CASE("the root stays detached where nobody looks for its mounts on the host
   CHECK(root_of(plain) == "detached");
   auto host = host_of();
   host.user_namespace = true;  // the host's mounts are locked
+  CHECK(root_of(plain, host) == "attached");
+  host = host_of();
+  host.may_change_root = false;
   CHECK(root_of(plain, host) == "attached");
   host = host_of();
   host.no_pivot = true;
@@ -133,6 +136,7 @@ TEST_CASE("the root stays detached where nobody looks for its mounts on the host
   CHECK(root_of(with(R"("type":"tmpfs","options":["private"])")) == "detached");
   CHECK(root_of(with(R"("type":"tmpfs","options":["shared"])")) == "attached");
   CHECK(root_of(with(R"("options":["remount","ro"])")) == "attached");
+  CHECK(root_of(with(R"("type":"overlay","options":["lowerdir=/x:/bundle/rootfs/y"])")) == "attached");
 }
 
 TEST_CASE("a bind without flags keeps its source's") {
