@@ -60,7 +60,7 @@ class Place:
     def time(self, *words, at_once=None):
         """Nanoseconds and KiB of one run of a command that must succeed; or of several at once, each with its number in
         the place of every "%"."""
-        timer = [self.work / "timer", *(["--chroot", self.tree] if self.tree else []),
+        timer = [self.work / "timer", *(["--root", self.tree] if self.tree else []),
                  *(["--at-once", at_once] if at_once else [])]
         line = subprocess.run([str(word) for word in [*timer, *words]], stdout=subprocess.PIPE, check=True,
                               stdin=subprocess.DEVNULL, text=True).stdout.split()
