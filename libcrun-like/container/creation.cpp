@@ -14,7 +14,6 @@
 #include "container/filter.hpp"
 #include "container/hooks.hpp"
 #include "container/host_view.hpp"
-#include "container/network_work.hpp"
 #include "container/notify.hpp"
 #include "container/presence.hpp"
 #include "container/record.hpp"
@@ -157,7 +156,10 @@ void Creation::launch() {
 
 void Creation::give_birth(InitPlan plan) {
   try {
-    child_.emplace(Child::launch(std::move(plan), FdRef(birthplace_)));
+    network_.emplace(plan);
+    child_.emplace(Child::launch(
+        std::move(plan), FdRef(birthplace_),
+        [this](const InitPlan& born, const Pidfd& process, FdRef channel) { network_->take(born, process, channel); }));
   } catch (const Error& error) {
     const auto cgroup = birthplace_ < 0 ? std::nullopt : Cgroup::try_open(record_.cgroup);
     auto why = cgroup ? why_no_entry(*cgroup, error.code()) : std::string();
@@ -179,8 +181,7 @@ void Creation::prepare_cgroup() {
 
 /// What only this side may or need do, while the child is at its mounts.
 void Creation::set_up_from_outside() {
-  timing::phase("network namespace");
-  in_context([] { return std::string("error during container init"); }, [&] { do_network_work(*child_); });
+  in_context([] { return std::string("error during container init"); }, [&] { network_->check(); });
   timing::phase("limits and device program");
   cgroup_->adopt(child_->pid());
   in_context([] { return std::string("unable to apply cgroup configuration"); },

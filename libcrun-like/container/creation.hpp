@@ -8,6 +8,7 @@
 #include "container/entry.hpp"
 #include "container/launch.hpp"
 #include "container/mount_service.hpp"
+#include "container/network_work.hpp"
 #include "container/state.hpp"
 #include "kernel/cgroup_delegation.hpp"
 #include "kernel/cgroup_manager.hpp"
@@ -78,6 +79,7 @@ class Creation {
   std::optional<ResctrlMaking> resctrl_;
   std::optional<Child> child_;
   MountService mounts_;
+  std::optional<NetworkCare> network_;
   std::optional<NetworkDevices> network_devices_;
   Fd terminal_;
   bool is_handed_over_ = false;  ///< others are told of the process before its program runs

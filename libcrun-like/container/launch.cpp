@@ -97,7 +97,7 @@ Child::Child(InitPlan plan, Pidfd process, pid_t pid, Fd channel, std::unique_pt
       channel_(std::move(channel)),
       progress_(std::move(progress)) {}
 
-Child Child::launch(InitPlan plan, FdRef cgroup) {
+Child Child::launch(InitPlan plan, FdRef cgroup, const Aside& aside) {
   if (log::debugging())
     for (std::uint32_t step = 0; step < plan.steps.size(); ++step) log::debug(place(plan, step));
   if (timing::on()) time_steps(plan);
@@ -124,7 +124,9 @@ Child Child::launch(InitPlan plan, FdRef cgroup) {
   if (pid < 0) throw Error::system("clone3 the container's process");
   if (pid == 0)  // the only door: it does not come back
     init::run(plan, std::move(arguments), std::move(theirs), *progress, ignored);
-  return {std::move(plan), Pidfd(pidfd), static_cast<pid_t>(pid), std::move(ours), std::move(progress)};
+  Pidfd process(pidfd);
+  if (aside) aside(plan, process, ours);
+  return {std::move(plan), std::move(process), static_cast<pid_t>(pid), std::move(ours), std::move(progress)};
 }
 
 Child::~Child() {
@@ -254,8 +256,8 @@ void Child::fail_silently() {
               (status == killed_by_signal + SIGKILL ? " (memory limit too low, or the container deleted?)" : ""));
 }
 
-void Child::answer(Word word, FdRef attached, int code) const {
-  say({word, 0, code, {}, {}}, attached);
+void Child::answer(Word word, FdRef attached) const {
+  say({word, 0, 0, {}, {}}, attached);
 }
 
 void Child::refuse(const Error& error) const {

@@ -15,8 +15,10 @@ namespace oci {
 /// A child of this process that performs a plan. Unless released it is killed and reaped with the object.
 class Child {
  public:
-  /// clone3(2). `cgroup`: where it is born, empty for the runtime's own.
-  static Child launch(InitPlan plan, FdRef cgroup);
+  /// What is to be done at once when it has been born, with its plan and the runtime's end of the channel.
+  using Aside = std::function<void(const InitPlan& plan, const Pidfd& process, FdRef channel)>;
+  /// clone3(2). `cgroup`: where it is born, empty for the runtime's own. `aside` must not throw: nobody would end it.
+  static Child launch(InitPlan plan, FdRef cgroup, const Aside& aside = nullptr);
 
   Child(Child&&) noexcept = default;
   Child& operator=(Child&&) = delete;
@@ -42,7 +44,7 @@ class Child {
   /// Waits until next() has something to read, or `event` has happened (it can be read, as a pidfd by an end): false.
   bool speaks_before(FdRef event) const;
   /// Nothing is said to a process that has ended: next() tells how. @throws Error when it lives and cannot be told
-  void answer(Word word, FdRef attached = FdRef(-1), int code = 0) const;
+  void answer(Word word, FdRef attached = FdRef(-1)) const;
   void refuse(const Error& error) const;
 
   /// Whether the Error that next() threw is execve(2)'s: every other step had succeeded.

@@ -1,50 +1,82 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "container/network_work.hpp"
 
-#include <optional>
-
+#include "base/channel.hpp"
 #include "base/log.hpp"
 #include "init/mounts.hpp"
 #include "init/network.hpp"
-#include "kernel/network_visit.hpp"
 #include "plan/network_work.hpp"
 
 namespace oci {
 namespace {
 
-/// What the kernel does not permit here the child tries, too: it has a stand-in for a sysfs, and says what is wrong.
-void make_sysfs(const NetworkWork& work, const Child& child) {
+/// A process that has ended need not hear it: what it died of is told elsewhere.
+void tell(FdRef channel, FdRef sysfs, int code = 0) {
+  if (send(channel, {Word::made, 0, code, {}, {}}, sysfs) || errno == EPIPE || errno == ECONNRESET) return;
+  throw Error::system("tell the container's process of its network");
+}
+
+void leave_to_process(const Error& error) {
+  log::debug(std::string(error.what()) + ": left to the container's process");
+}
+
+/// What the kernel does not permit here the process tries, too: it has a stand-in for a sysfs, and says what is wrong.
+void make_sysfs(const NetworkWork& work, FdRef channel) {
+  Fd context;
   try {
-    Fd context;
     if (work.sysfs) {
       context = init::open_filesystem(*work.sysfs);
       init::create_filesystem(*work.sysfs, context, work.sysfs->parameters);
     }
-    child.answer(Word::made, context);
   } catch (const Error& error) {
-    log::debug(std::string(error.what()) + ": left to the container's process");
-    child.answer(Word::made);
+    context.reset();
+    leave_to_process(error);
   }
+  tell(channel, context);
 }
 
 }  // namespace
 
-void do_network_work(Child& child) {
-  const auto work = network_work(child.plan());
-  if (!work.sysfs && !work.loopback) return;
-  std::optional<NetworkVisit> visit;
+NetworkCare::NetworkCare(const InitPlan& plan) {
+  const auto work = network_work(plan);
+  is_wanted_ = work.sysfs || work.loopback;
+  if (!is_wanted_) return;
   try {
-    if (work.joined.get() >= 0)
-      visit.emplace(work.joined);
-    else
-      visit.emplace(child.pidfd());
-  } catch (const Error& error) {  // before Linux 5.8 a pidfd does not lead there
-    log::debug(std::string(error.what()) + ": left to the container's process");
-    return child.answer(Word::made, FdRef(-1), error.code());
+    visit_.emplace();
+  } catch (const Error& error) {
+    leave_to_process(error);
   }
-  make_sysfs(work, child);
+}
+
+void NetworkCare::visit(const InitPlan& plan, const Pidfd& process, FdRef channel) {
+  const auto work = network_work(plan);
+  try {
+    if (!visit_) throw Error("the runtime could not come back", EPERM);
+    if (work.joined.get() >= 0)
+      visit_->begin(work.joined);
+    else
+      visit_->begin(process);
+  } catch (const Error& error) {  // before Linux 5.8 a pidfd does not lead there
+    leave_to_process(error);
+    return tell(channel, FdRef(-1), error.code());
+  }
+  make_sysfs(work, channel);
   if (work.loopback) in_context([&] { return work.loopback->field; }, [] { init::raise_loopback(); });
-  visit->end();
+  visit_->end();
+}
+
+void NetworkCare::take(const InitPlan& plan, const Pidfd& process, FdRef channel) noexcept {
+  if (!is_wanted_) return;
+  try {
+    visit(plan, process, channel);
+  } catch (const Error& error) {
+    failure_ = error;
+  }
+  visit_.reset();
+}
+
+void NetworkCare::check() const {
+  if (failure_) throw *failure_;
 }
 
 }  // namespace oci

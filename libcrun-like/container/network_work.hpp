@@ -1,11 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include "container/launch.hpp"
+#include <optional>
+
+#include "kernel/network_visit.hpp"
+#include "oci/error.hpp"
+#include "plan/plan.hpp"
 
 namespace oci {
 
-/// Does what the plan leaves to the runtime in the container's network namespace (plan/network_work.hpp), or tells the
-/// child to do it. @throws Error when it cannot raise the loopback interface
-void do_network_work(Child& child);
+/// What the plan leaves to the runtime in the container's network namespace (plan/network_work.hpp). Made before the
+/// process is born.
+class NetworkCare {
+ public:
+  explicit NetworkCare(const InitPlan& plan);
+
+  /// Does it, or tells the process to do it. Right behind the birth: the kernel locks all file systems while it looks
+  /// for a sysfs, so that is to be over when the process comes to its mounts; and each page that is written to before
+  /// costs a copy. What went wrong otherwise is kept for check().
+  void take(const InitPlan& plan, const Pidfd& process, FdRef channel) noexcept;
+  /// @throws Error when the loopback interface could not be raised, or there was no way back
+  void check() const;
+
+ private:
+  void visit(const InitPlan& plan, const Pidfd& process, FdRef channel);
+  bool is_wanted_;
+  std::optional<NetworkVisit> visit_;  ///< none where the runtime could not come back
+  std::optional<Error> failure_;
+};
 
 }  // namespace oci

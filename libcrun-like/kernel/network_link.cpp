@@ -80,7 +80,8 @@ NetworkNamespace NetworkNamespace::own() {
 }
 
 NetworkNamespace NetworkNamespace::of(const Pidfd& process) {
-  NetworkVisit visit(process);
+  NetworkVisit visit;
+  visit.begin(process);
   auto found = own();
   visit.end();
   return found;

@@ -9,25 +9,25 @@
 
 namespace oci {
 
-NetworkVisit::NetworkVisit(int where) : home_(sys::openat(working_directory, "/proc/self/ns/net", O_RDONLY)) {
-  // Who may not enter it would not come back: in a user namespace the host's network is somebody else's (setns(2)).
+NetworkVisit::NetworkVisit() : home_(sys::openat(working_directory, "/proc/self/ns/net", O_RDONLY)) {
+  // In a user namespace the host's network is somebody else's: who may not enter it would not come back (setns(2)).
   if (::setns(home_.get(), CLONE_NEWNET) < 0) throw Error::system("setns to the own network namespace");
-  if (::setns(where, CLONE_NEWNET) < 0) throw Error::system("setns to the container's network namespace");
 }
 
-NetworkVisit::NetworkVisit(const Pidfd& process) : NetworkVisit(process.get()) {}
-
-NetworkVisit::NetworkVisit(FdRef file) : NetworkVisit(file.get()) {}
-
 NetworkVisit::~NetworkVisit() {
-  if (!home_ || ::setns(home_.get(), CLONE_NEWNET) == 0) return;
+  if (!away_ || ::setns(home_.get(), CLONE_NEWNET) == 0) return;
   log::fatal("cannot return from the container's network namespace");
   ::_exit(1);
 }
 
+void NetworkVisit::begin(int where) {
+  if (::setns(where, CLONE_NEWNET) < 0) throw Error::system("setns to the container's network namespace");
+  away_ = true;
+}
+
 void NetworkVisit::end() {
   if (::setns(home_.get(), CLONE_NEWNET) < 0) throw Error::system("return from the container's network namespace");
-  home_.reset();
+  away_ = false;
 }
 
 }  // namespace oci

@@ -316,7 +316,7 @@ TEST_CASE("where the kernel or a filter refuses a detached root, it is attached 
   INFO(fault << ": " << r.err);
   CHECK(r.status == 0);
   CHECK(points(r.out) == points(expected.out));
-  CHECK_THAT(test::slurp(b.path("trace")), Contains("(INJECTED)") && Contains("pivot_root(\".\", \".\")"));
+  CHECK_THAT(test::slurp(b.path("trace")), Contains("(INJECTED)") && Contains("pivot_root(\".\", \".\""));
 }
 
 TEST_CASE("a mount that only mount(2) can say gets the root attached first") {

@@ -32,19 +32,23 @@ TEST_CASE("a visit to a network namespace ends where it began, also when an erro
   const auto other = new_network();
   const auto home = network();
   {
-    NetworkVisit visit{FdRef(other)};
+    NetworkVisit visit;
+    CHECK(network() == home);
+    visit.begin(FdRef(other));
     CHECK(network() != home);
     visit.end();
     CHECK(network() == home);
   }
   CHECK(network() == home);
   try {
-    const NetworkVisit visit{FdRef(other)};
+    NetworkVisit visit;
+    visit.begin(FdRef(other));
     throw Error("on the way");
   } catch (const Error&) {
     CHECK(network() == home);
   }
-  CHECK_THROWS_AS(NetworkVisit(FdRef(-1)), Error);
+  NetworkVisit nowhere;
+  CHECK_THROWS_AS(nowhere.begin(FdRef(-1)), Error);
   CHECK(network() == home);
 }
 
@@ -53,9 +57,8 @@ TEST_CASE("who may not come back does not leave") {
   const pid_t child = ::fork();
   if (child == 0) {
     if (::unshare(CLONE_NEWUSER) != 0) ::_exit(1);
-    const auto own = sys::openat(working_directory, "/proc/self/ns/net", O_RDONLY);
     try {
-      const NetworkVisit visit{FdRef(own)};
+      const NetworkVisit visit;
     } catch (const Error& error) {
       ::_exit(error.code() == EPERM ? 0 : 2);
     }
