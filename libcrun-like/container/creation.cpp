@@ -157,9 +157,8 @@ void Creation::launch() {
 void Creation::give_birth(InitPlan plan) {
   try {
     network_.emplace(plan);
-    child_.emplace(Child::launch(
-        std::move(plan), FdRef(birthplace_),
-        [this](const InitPlan& born, const Pidfd& process, FdRef channel) { network_->take(born, process, channel); }));
+    child_.emplace(Child::launch(std::move(plan), FdRef(birthplace_),
+                                 [this](const Pidfd& process, FdRef channel) { network_->take(process, channel); }));
   } catch (const Error& error) {
     const auto cgroup = birthplace_ < 0 ? std::nullopt : Cgroup::try_open(record_.cgroup);
     auto why = cgroup ? why_no_entry(*cgroup, error.code()) : std::string();

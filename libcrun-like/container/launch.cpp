@@ -125,7 +125,7 @@ Child Child::launch(InitPlan plan, FdRef cgroup, const Aside& aside) {
   if (pid == 0)  // the only door: it does not come back
     init::run(plan, std::move(arguments), std::move(theirs), *progress, ignored);
   Pidfd process(pidfd);
-  if (aside) aside(plan, process, ours);
+  if (aside) aside(process, ours);
   return {std::move(plan), std::move(process), static_cast<pid_t>(pid), std::move(ours), std::move(progress)};
 }
 

@@ -15,8 +15,8 @@ namespace oci {
 /// A child of this process that performs a plan. Unless released it is killed and reaped with the object.
 class Child {
  public:
-  /// What is to be done at once when it has been born, with its plan and the runtime's end of the channel.
-  using Aside = std::function<void(const InitPlan& plan, const Pidfd& process, FdRef channel)>;
+  /// What is to be done at once when it has been born, with the runtime's end of the channel.
+  using Aside = std::function<void(const Pidfd& process, FdRef channel)>;
   /// clone3(2). `cgroup`: where it is born, empty for the runtime's own. `aside` must not throw: nobody would end it.
   static Child launch(InitPlan plan, FdRef cgroup, const Aside& aside = nullptr);
 

@@ -5,7 +5,6 @@
 #include "base/log.hpp"
 #include "init/mounts.hpp"
 #include "init/network.hpp"
-#include "plan/network_work.hpp"
 
 namespace oci {
 namespace {
@@ -21,12 +20,12 @@ void leave_to_process(const Error& error) {
 }
 
 /// What the kernel does not permit here the process tries, too: it has a stand-in for a sysfs, and says what is wrong.
-void make_sysfs(const NetworkWork& work, FdRef channel) {
+void make_sysfs(const MountFilesystem* step, FdRef channel) {
   Fd context;
   try {
-    if (work.sysfs) {
-      context = init::open_filesystem(*work.sysfs);
-      init::create_filesystem(*work.sysfs, context, work.sysfs->parameters);
+    if (step) {
+      context = init::open_filesystem(*step);
+      init::create_filesystem(*step, context, step->parameters);
     }
   } catch (const Error& error) {
     context.reset();
@@ -37,10 +36,8 @@ void make_sysfs(const NetworkWork& work, FdRef channel) {
 
 }  // namespace
 
-NetworkCare::NetworkCare(const InitPlan& plan) {
-  const auto work = network_work(plan);
-  is_wanted_ = work.sysfs || work.loopback;
-  if (!is_wanted_) return;
+NetworkCare::NetworkCare(const InitPlan& plan) : work_(network_work(plan)) {
+  if (work_.empty()) return;
   try {
     visit_.emplace();
   } catch (const Error& error) {
@@ -48,27 +45,26 @@ NetworkCare::NetworkCare(const InitPlan& plan) {
   }
 }
 
-void NetworkCare::visit(const InitPlan& plan, const Pidfd& process, FdRef channel) {
-  const auto work = network_work(plan);
+void NetworkCare::visit(const Pidfd& process, FdRef channel) {
   try {
     if (!visit_) throw Error("the runtime could not come back", EPERM);
-    if (work.joined.get() >= 0)
-      visit_->begin(work.joined);
+    if (work_.joined.get() >= 0)
+      visit_->begin(work_.joined);
     else
       visit_->begin(process);
   } catch (const Error& error) {  // before Linux 5.8 a pidfd does not lead there
     leave_to_process(error);
     return tell(channel, FdRef(-1), error.code());
   }
-  make_sysfs(work, channel);
-  if (work.loopback) in_context([&] { return work.loopback->field; }, [] { init::raise_loopback(); });
+  make_sysfs(work_.sysfs, channel);
+  if (work_.loopback) in_context([&] { return work_.loopback->field; }, [] { init::raise_loopback(); });
   visit_->end();
 }
 
-void NetworkCare::take(const InitPlan& plan, const Pidfd& process, FdRef channel) noexcept {
-  if (!is_wanted_) return;
+void NetworkCare::take(const Pidfd& process, FdRef channel) noexcept {
+  if (work_.empty()) return;
   try {
-    visit(plan, process, channel);
+    visit(process, channel);
   } catch (const Error& error) {
     failure_ = error;
   }

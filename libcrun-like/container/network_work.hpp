@@ -4,12 +4,12 @@
 
 #include "kernel/network_visit.hpp"
 #include "oci/error.hpp"
-#include "plan/plan.hpp"
+#include "plan/network_work.hpp"
 
 namespace oci {
 
-/// What the plan leaves to the runtime in the container's network namespace (plan/network_work.hpp). Made before the
-/// process is born.
+/// What the plan leaves to the runtime in the container's network namespace. Made before the process is born; the
+/// plan's steps have to stay where they are until take().
 class NetworkCare {
  public:
   explicit NetworkCare(const InitPlan& plan);
@@ -17,13 +17,13 @@ class NetworkCare {
   /// Does it, or tells the process to do it. Right behind the birth: the kernel locks all file systems while it looks
   /// for a sysfs, so that is to be over when the process comes to its mounts; and each page that is written to before
   /// costs a copy. What went wrong otherwise is kept for check().
-  void take(const InitPlan& plan, const Pidfd& process, FdRef channel) noexcept;
+  void take(const Pidfd& process, FdRef channel) noexcept;
   /// @throws Error when the loopback interface could not be raised, or there was no way back
   void check() const;
 
  private:
-  void visit(const InitPlan& plan, const Pidfd& process, FdRef channel);
-  bool is_wanted_;
+  void visit(const Pidfd& process, FdRef channel);
+  NetworkWork work_;
   std::optional<NetworkVisit> visit_;  ///< none where the runtime could not come back
   std::optional<Error> failure_;
 };

@@ -119,6 +119,14 @@ int attach_now(FdRef mount, const Place& place, Scene& scene) {
   return move_to(mount, place);
 }
 
+/// No kernel knows these: EINVAL from one that has the call. move_mount and fsmount ask for the privilege first, so
+/// without it they say EPERM as well; mount(2) will then say the same.
+constexpr unsigned unknown_flags = ~0U;
+
+bool is_denial(int answer) noexcept {
+  return answer == ENOSYS || answer == EPERM;
+}
+
 }  // namespace
 
 TriedMount clone_tree(FdRef dir, const std::string& path, unsigned flags, const MountAttributes& attributes,
@@ -187,18 +195,18 @@ MountFd take_source(Scene& scene) {
   return std::move(scene.sources.at(scene.sources_taken++));
 }
 
+bool move_mount_is_denied() noexcept {
+  return ::syscall(SYS_move_mount, -1, "", -1, "", unknown_flags) < 0 && is_denial(errno);
+}
+
 bool mount_api_is_denied(int code) noexcept {
-  if (code != ENOSYS && code != EPERM) return false;
-  // Flags that no kernel knows: EINVAL from one that has the call. move_mount and fsmount ask for the privilege first,
-  // so without it they say EPERM as well; mount(2) will then say the same.
-  static constexpr unsigned unknown = ~0U;
-  const std::array answers{::syscall(SYS_open_tree, -1, "", unknown) < 0 ? errno : 0,
-                           ::syscall(SYS_fsopen, nullptr, unknown) < 0 ? errno : 0,
-                           ::syscall(SYS_fsconfig, -1, unknown, nullptr, nullptr, 0) < 0 ? errno : 0,
-                           ::syscall(SYS_fsmount, -1, unknown, 0) < 0 ? errno : 0,
-                           ::syscall(SYS_move_mount, -1, "", -1, "", unknown) < 0 ? errno : 0,
-                           ::syscall(SYS_mount_setattr, -1, "", unknown, nullptr, 0) < 0 ? errno : 0};
-  return std::ranges::any_of(answers, [](int answer) { return answer == ENOSYS || answer == EPERM; });
+  if (!is_denial(code)) return false;
+  const std::array answers{::syscall(SYS_open_tree, -1, "", unknown_flags) < 0 ? errno : 0,
+                           ::syscall(SYS_fsopen, nullptr, unknown_flags) < 0 ? errno : 0,
+                           ::syscall(SYS_fsconfig, -1, unknown_flags, nullptr, nullptr, 0) < 0 ? errno : 0,
+                           ::syscall(SYS_fsmount, -1, unknown_flags, 0) < 0 ? errno : 0,
+                           ::syscall(SYS_mount_setattr, -1, "", unknown_flags, nullptr, 0) < 0 ? errno : 0};
+  return move_mount_is_denied() || std::ranges::any_of(answers, is_denial);
 }
 
 void verify_null(FdRef device) {

@@ -57,6 +57,9 @@ void attach_root(Scene& scene);
 /// What OpenSource or MakeFilesystem has brought for this step.
 MountFd take_source(Scene& scene);
 
+/// True when a kernel or a filter denies move_mount(2), or this process may not mount.
+bool move_mount_is_denied() noexcept;
+
 /// True when `code` comes from a kernel without the mount API or a filter that denies it, not from the mount itself.
 bool mount_api_is_denied(int code) noexcept;
 

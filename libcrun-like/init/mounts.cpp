@@ -125,10 +125,10 @@ void attach_new(const MountFilesystem& step, const Place& place, Scene& scene) {
   };
   // What is attached to a shared mount becomes shared, so that comes first. In a detached tree nothing is shared
   // (plan/mounts.cpp), and only the tree's root can be changed (mount_setattr(2)).
-  const bool is_attached_first = !scene.detached_root;
-  if (!is_attached_first) set_propagation();
+  const bool is_detached_tree = scene.detached_root != nullptr;
+  if (is_detached_tree) set_propagation();
   check(attach(mount, place, scene), step);
-  if (is_attached_first) set_propagation();
+  if (!is_detached_tree) set_propagation();
   const bool writable = (step.attributes.set & MOUNT_ATTR_RDONLY) == 0;
   if (step.target == "/dev")
     scene.dev = Fd(step.type == "tmpfs" ? mount.release() : -1);

@@ -27,17 +27,13 @@ void detach_from_host(std::string path) {
   }
 }
 
-bool is_move_mount_denied() {
-  return ::syscall(SYS_move_mount, -1, "", -1, "", ~0U) < 0 && errno != EINVAL;
-}
-
 void bind_now(const BindRoot& step, Scene& scene) {
   auto tree = clone_tree(working_directory, step.rootfs, AT_RECURSIVE, {}, scene);
   check(tree.code, step);
   scene.root = Fd(tree.mount.release());
   scene.detached_root = &step;
   // Where a filter denies move_mount(2), there is still a way back to mount(2) here.
-  if (!step.is_detached || is_move_mount_denied()) attach_root(scene);
+  if (!step.is_detached || move_mount_is_denied()) attach_root(scene);
   // Only now: what is attached to a shared mount becomes shared (attach_recursive_mnt() of the kernel).
   if (step.in_host_view)
     check(change_attributes(scene.root, {.propagation = {static_cast<unsigned long>(MS_PRIVATE) | MS_REC}}, true),

@@ -5,7 +5,7 @@
 namespace oci {
 
 /// While it lives this thread may be in another network namespace (setns(2)): what belongs to the namespace in which it
-/// is made, a socket or a sysfs, is made there. Nothing is allocated from begin() on.
+/// is made, a socket or a sysfs, is made there.
 class NetworkVisit {
  public:
   /// Still at home. @throws Error when there would be no way back

@@ -3,8 +3,6 @@
 
 #include <sched.h>
 
-#include <algorithm>
-
 namespace oci {
 namespace {
 
@@ -47,7 +45,7 @@ NetworkWork network_work(const InitPlan& plan) noexcept {
     const auto* loopback = std::get_if<RaiseLoopback>(&step.action);
     if (loopback && loopback->left_to_runtime) work.loopback = &step;
   }
-  if (work.sysfs || work.loopback) work.joined = joined_network(plan);
+  if (!work.empty()) work.joined = joined_network(plan);
   return work;
 }
 

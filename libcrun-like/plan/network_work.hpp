@@ -17,6 +17,7 @@ struct NetworkWork {
   const MountFilesystem* sysfs = nullptr;
   const Step* loopback = nullptr;
   FdRef joined{-1};  ///< the network namespace where it is not the process's from its birth; the plan owns it
+  bool empty() const noexcept { return !sysfs && !loopback; }
 };
 NetworkWork network_work(const InitPlan& plan) noexcept;
 

@@ -47,7 +47,7 @@ TEST_CASE("a process that exec leaves behind outlives it without a pid namespace
 namespace {
 
 /// What is left in a container's mount namespace once its own root has been unmounted there: 0 nothing of the host's,
-/// else what was found.
+/// else what was found, as waitpid(2) says it.
 int below_root(pid_t process, const std::string& of_the_host) {
   const int space = ::open(("/proc/" + std::to_string(process) + "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC);
   struct stat host {};
@@ -56,8 +56,8 @@ int below_root(pid_t process, const std::string& of_the_host) {
   if (child == 0) {
     struct stat found {};
     if (::setns(space, CLONE_NEWNS) < 0 || ::access("/inside", F_OK) < 0) ::_exit(2);
-    bool is_first =
-        true;  // of the namespace, which cannot be unmounted; since Linux 7.0 the kernel's ramdisk is on top of it
+    // The namespace's first mount cannot be unmounted. Since Linux 7.0 the kernel's ramdisk is on top of it.
+    bool is_first = true;
     for (; ::umount2("/", MNT_DETACH) == 0; is_first = false) {
       if (::setns(space, CLONE_NEWNS) < 0) ::_exit(3);
       if (::access("/inside", F_OK) == 0 || ::access(of_the_host.c_str(), F_OK) == 0) ::_exit(4);
@@ -66,9 +66,9 @@ int below_root(pid_t process, const std::string& of_the_host) {
     ::_exit(is_first ? 6 : 0);
   }
   int status = 0;
-  ::waitpid(child, &status, 0);
+  const bool waited = ::waitpid(child, &status, 0) == child;
   ::close(space);
-  return WEXITSTATUS(status);
+  return waited ? status : 1;
 }
 
 }  // namespace

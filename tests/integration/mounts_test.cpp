@@ -41,6 +41,14 @@ std::vector<std::string> points(const std::string& mountinfo) {
   return found;
 }
 
+/// A command whose system calls go to the bundle's file "trace", and fail as `options` of strace(1) say.
+test::Result traced(Bundle& b, const std::string& options, const test::Words& words) {
+  if (::access("/usr/bin/strace", X_OK) != 0) test::skip("strace is not installed");
+  // LeakSanitizer cannot look for leaks below strace, and would say so with a status of its own.
+  b.environment = test::Words{"PATH=/usr/bin:/bin", "ASAN_OPTIONS=detect_leaks=0"};
+  return b.through_shell("exec /usr/bin/strace -qq -o " + b.path("trace") + " " + options + R"( "$0" "$@")", words);
+}
+
 bool exists(const std::string& path) {
   struct stat found {};
   return ::lstat(path.c_str(), &found) == 0;
@@ -300,7 +308,6 @@ TEST_CASE("a bind has the propagation of its options") {
 // --------------------------------------------------------------------------------------------------
 
 TEST_CASE("where the kernel or a filter refuses a detached root, it is attached and pivoted") {
-  if (::access("/usr/bin/strace", X_OK) != 0) test::skip("strace is not installed");
   // Before Linux 6.15 nothing can be attached to a detached mount; a first mount cannot be unmounted; and filters
   // around the runtime. strace counts for each process.
   const std::string fault = GENERATE("move_mount:error=EINVAL:when=2", "umount2:error=EINVAL:when=1",
@@ -308,11 +315,7 @@ TEST_CASE("where the kernel or a filter refuses a detached root, it is attached 
   Bundle b;
   b.set("linux.maskedPaths", R"(["/proc/keys"])").args({"cat", "/proc/self/mountinfo"});
   const auto expected = b.run();
-  // LeakSanitizer cannot look for leaks below strace, and would say so with a status of its own.
-  b.environment = test::Words{"PATH=/usr/bin:/bin", "ASAN_OPTIONS=detect_leaks=0"};
-  const auto r =
-      b.through_shell("exec /usr/bin/strace -qq -f -o " + b.path("trace") + " -e inject=" + fault + " \"$0\" \"$@\"",
-                      {"run", "--bundle", b.path("."), "ID"});
+  const auto r = traced(b, "-f -e inject=" + fault, {"run", "--bundle", b.path("."), "ID"});
   INFO(fault << ": " << r.err);
   CHECK(r.status == 0);
   CHECK(points(r.out) == points(expected.out));
@@ -326,26 +329,19 @@ TEST_CASE("a mount that only mount(2) can say gets the root attached first") {
 }
 
 TEST_CASE("the process makes sysfs and raises the loopback interface where the runtime cannot") {
-  if (::access("/usr/bin/strace", X_OK) != 0) test::skip("strace is not installed");
   const std::string call = GENERATE("setns:error=EINVAL", "fsopen:error=EPERM", "fsconfig:error=EBUSY");
   Bundle b;
   b.args({"do", "cat", "/sys/class/net/lo/flags", "--", "cat", "/proc/self/mountinfo"});
-  b.environment = test::Words{"PATH=/usr/bin:/bin", "ASAN_OPTIONS=detect_leaks=0"};
-  const auto r =
-      b.through_shell("exec /usr/bin/strace -qq -o " + b.path("trace") + " -e inject=" + call + ":when=1 \"$0\" \"$@\"",
-                      {"run", "--bundle", b.path("."), "ID"});
+  const auto r = traced(b, "-e inject=" + call + ":when=1", {"run", "--bundle", b.path("."), "ID"});
   INFO(call << ": " << r.err);
   CHECK_THAT(test::slurp(b.path("trace")), Contains("(INJECTED)"));
   CHECK_THAT(r.out, StartsWith("0x9\n") && Contains(" / /sys ro,nosuid,nodev,noexec,relatime - sysfs "));
 }
 
 TEST_CASE("a loopback interface that the runtime cannot raise fails create") {
-  if (::access("/usr/bin/strace", X_OK) != 0) test::skip("strace is not installed");
   Bundle b;
-  b.environment = test::Words{"PATH=/usr/bin:/bin", "ASAN_OPTIONS=detect_leaks=0"};
-  const auto r = b.args({"pause"}).through_shell(
-      "exec /usr/bin/strace -qq -o /dev/null -e inject=ioctl:error=EPERM:when=1 \"$0\" \"$@\"",
-      {"create", "--bundle", b.path("."), "ID"});
+  const auto r =
+      traced(b.args({"pause"}), "-e inject=ioctl:error=EPERM:when=1", {"create", "--bundle", b.path("."), "ID"});
   CHECK(r.status == 1);
   CHECK_THAT(r.err, Contains("linux.namespaces: set lo up (SIOCSIFFLAGS): Operation not permitted"));
   CHECK(b.leftovers().empty());
